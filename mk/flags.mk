@@ -1,0 +1,23 @@
+# Compiler and linker flags per profile. What is written here is all that decides how code is compiled.
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
+	-Wundef -Wwrite-strings -Wno-unused-parameter -Wno-format-nonliteral -Wno-missing-field-initializers
+CPPFLAGS := -Isrc -Iinclude -D_GNU_SOURCE
+CFLAGS := -std=c17 -g $(WARNINGS) -fno-math-errno -fvisibility=hidden
+# Floating point follows IEEE 754 as written: no fused multiply-add unless a kernel asks for it.
+CFLAGS += -ffp-contract=off
+LDFLAGS := -pthread
+LDLIBS := -lm -lz -ldl
+
+ifeq ($(PROFILE),release)
+CFLAGS += -O2 -ftree-vectorize
+else ifeq ($(PROFILE),debug)
+CFLAGS += -O0 -g3
+else ifeq ($(PROFILE),asan)
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(PROFILE),tsan)
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=thread
+LDFLAGS += -fsanitize=thread
+else
+$(error unknown PROFILE '$(PROFILE)': release, debug, asan or tsan)
+endif

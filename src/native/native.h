@@ -1,0 +1,29 @@
+/* The built-in engine: executes an ONNX model on the CPU. */
+#ifndef PG_NATIVE_NATIVE_H
+#define PG_NATIVE_NATIVE_H
+
+#include "onnx/onnx.h"
+#include "tensor/value.h"
+
+struct pg_native_options {
+    unsigned threads;             /* 0 = pg_cpu_count() */
+    bool no_onednn;               /* portable kernels only */
+    bool no_optimization;         /* every node runs as written: no fusion, no layouts */
+    const char *onednn;           /* path of libdnnl; NULL = search */
+    uint64_t max_loop_iterations; /* of one Loop; 0 = the default of 2^31 */
+};
+typedef struct pg_native_options pg_native_options;
+
+typedef struct pg_session pg_session;
+
+/* Checks and plans the model: every operator must have a kernel (the error names the first that has none,
+ * with node, domain and version), tensors must be defined, the graph must have no cycle. The model is kept
+ * (counted). `options` may be NULL. */
+PG_MUST_USE pg_status pg_session_new(pg_model *model, const pg_native_options *options, pg_session **out);
+void pg_session_free(pg_session *session);
+/* Runs once. `feed` has a value for each graph input without an initializer (extra names are an error);
+ * outputs are appended to `out` in graph order. Errors name node and operator. Not thread-safe per session.
+ */
+PG_MUST_USE pg_status pg_session_run(pg_session *session, const pg_feed *feed, pg_feed *out);
+
+#endif
