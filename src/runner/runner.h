@@ -4,7 +4,7 @@
  * number of times -> deactivate -> free. pg_runner_free deactivates when needed. A runner is used from one
  * thread at a time.
  *
- * Adding a backend: a folder here with its pg_runner_ops and a constructor, and one row in registry.c. */
+ * Adding a backend: a folder here with its pg_runner_ops and a constructor declared below. */
 #ifndef PG_RUNNER_RUNNER_H
 #define PG_RUNNER_RUNNER_H
 
@@ -93,8 +93,9 @@ typedef struct pg_run_results {
     size_t count, cap;
 } pg_run_results;
 
+/* Added entries are zeroed but for the name; a pointer is valid until the next one is added. */
 pg_runner_results *pg_run_results_add(pg_run_results *results, pg_str name);
-pg_iteration *pg_runner_results_add(pg_runner_results *runner); /* a zeroed iteration */
+pg_iteration *pg_runner_results_add(pg_runner_results *runner);
 void pg_iteration_deinit(pg_iteration *iteration);
 void pg_run_results_deinit(pg_run_results *results);
 
