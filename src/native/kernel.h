@@ -62,7 +62,8 @@ struct pg_op {
     const uint8_t *in_flags, *out_flags;
     void *state;
     const pg_plan *const *subgraphs; /* plans of the graph attributes, in attribute order */
-    struct pg_frame *frame;          /* of the running graph */
+    size_t n_subgraphs;
+    struct pg_frame *frame; /* of the running graph */
     pg_session *session;
 };
 enum { PG_IN_CONST = 1, PG_IN_LAST_USE = 2 };

@@ -1,0 +1,174 @@
+/* Inside the engine: the network that is being optimised, the plan that runs, and the session that owns both.
+ *
+ * A graph becomes a pg_net (nodes and values by name, constants known), the passes of optimize/ rewrite it,
+ * and plan.c turns it into a pg_plan: nodes in order, each with pointers to its inputs and outputs. A plan
+ * has exactly one frame of values, since a session runs one inference at a time and graphs do not recurse; so
+ * every pointer is resolved once. */
+#ifndef PG_NATIVE_INTERNAL_H
+#define PG_NATIVE_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "native/kernel.h"
+#include "native/native.h"
+
+/* ---- Network ---- */
+
+typedef struct pg_net_node {
+    pg_node node; /* a copy: inputs, outputs and attributes may be replaced (arrays in the session's arena) */
+    int64_t opset; /* version of the node's domain */
+    const pg_kernel *kernel;
+    const pg_function *function; /* a call of a model-local function */
+    size_t position;             /* in pg_net.nodes */
+    bool removed;
+} pg_net_node;
+
+typedef struct pg_net_value {
+    pg_str name;
+    pg_net_node *producer; /* NULL for inputs and constants */
+    size_t n_uses;         /* times it is an input of a node of this graph */
+    pg_net_node *reader;   /* the node that reads it when n_uses is 1, or NULL when that is not known */
+    bool is_input, is_output;
+    bool captured; /* read by a subgraph of one of this graph's nodes: stays under its name */
+    bool is_const;
+    pg_value constant; /* when is_const; owned by the net */
+    uint32_t slot;     /* in the frame; set while planning */
+} pg_net_value;
+
+/* The attributes given by the caller of a function body; NULL outside functions. */
+typedef struct pg_attr_scope {
+    const pg_node *call;
+    const pg_function *function;
+} pg_attr_scope;
+
+typedef struct pg_net {
+    pg_session *session;
+    struct pg_net *outer; /* whose values are visible here; NULL for the main graph and for functions */
+    const pg_attr_scope *attrs;
+    size_t n_opsets;
+    const pg_opset *opsets;
+    PG_VEC(pg_net_node *) nodes; /* in an order that can be executed */
+    pg_map values;               /* name -> pg_net_value */
+    size_t n_inputs, n_outputs;
+    pg_str *inputs, *outputs;
+    pg_plan *plan; /* made from this net */
+} pg_net;
+
+/* A new value without a producer; the name must be new. */
+pg_net_value *pg_net_add_value(pg_net *net, pg_str name);
+/* Counts what the node reads, once when it joins the net. */
+void pg_net_add_uses(pg_net *net, pg_net_node *node);
+/* Finds a value of this net only; NULL when it has none of that name. */
+pg_net_value *pg_net_find(const pg_net *net, pg_str name);
+/* The producer of `name` in this net when nobody but one node input reads it; NULL otherwise. For fusion. */
+pg_net_node *pg_net_only_producer(const pg_net *net, pg_str name);
+/* The constant behind a name, in this net or an outer one; NULL when it is not constant. */
+const pg_value *pg_net_constant(const pg_net *net, pg_str name);
+/* The single node input that reads `name`; NULL when there are none or several, or when it is an output or
+ * captured. */
+pg_net_node *pg_net_only_consumer(const pg_net *net, pg_str name);
+bool pg_net_is(const pg_net_node *node, const char *op_type); /* domain ai.onnx */
+/* Takes over the value under a new name. */
+pg_net_value *pg_net_add_constant(pg_net *net, pg_str name, pg_value constant);
+/* Replaces a node's operator, inputs and attributes; uses and producers are kept in step. Arrays are copied.
+ */
+void pg_net_rewrite(pg_net *net, pg_net_node *node, const char *domain, const char *op_type,
+                    const pg_str *inputs, size_t n_inputs, const pg_attr *attrs, size_t n_attrs);
+/* Node `node` produces what `last` produced (one output each), and `last` goes. */
+void pg_net_absorb(pg_net *net, pg_net_node *node, pg_net_node *last);
+void pg_net_remove(pg_net *net, pg_net_node *node);
+/* Every reader of `name` reads `instead`. Not for outputs and captured values. */
+void pg_net_redirect(pg_net *net, pg_str name, pg_str instead);
+pg_attr pg_net_attr_i(const char *name, int64_t value);
+pg_attr pg_net_attr_f(const char *name, float value);
+pg_attr pg_net_attr_s(const char *name, const char *value);
+/* A name that no value has: "<base>#<n>". */
+pg_str pg_net_fresh_name(pg_net *net, pg_str base);
+
+/* Builds the net of a graph. */
+PG_MUST_USE pg_status pg_net_build_graph(pg_session *session, pg_net *outer, const pg_attr_scope *attrs,
+                                         size_t n_opsets, const pg_opset *opsets, const pg_graph *graph,
+                                         pg_net **out);
+PG_MUST_USE pg_status pg_net_build_function(pg_session *session, const pg_attr_scope *attrs, pg_net **out);
+/* Visits every name that the graphs in the node's attributes read from outside. */
+typedef pg_status (*pg_name_visitor)(void *context, pg_str name);
+PG_MUST_USE pg_status pg_net_visit_captured(const pg_net_node *node, pg_name_visitor visit, void *context);
+/* Evaluates nodes whose inputs are all constant. */
+PG_MUST_USE pg_status pg_net_fold(pg_net *net);
+void pg_net_free(pg_net *net);
+/* Runs every pass (optimize/). */
+PG_MUST_USE pg_status pg_net_optimize(pg_net *net);
+
+/* ---- Plan ---- */
+
+typedef struct pg_plan_node {
+    const pg_kernel *kernel;
+    pg_op op;          /* filled once; `in` and `out` point into frames and constants */
+    pg_dtype half;     /* type of the constants widened for PG_KERNEL_HALF_VIA_F32, or PG_UNDEFINED */
+    uint32_t *release; /* slots that nobody reads after this node */
+    uint32_t n_release;
+} pg_plan_node;
+
+typedef struct pg_frame {
+    const pg_plan *plan;
+    pg_value *values;
+    pg_value extra[PG_OP_MAX_INLINE]; /* outputs that the node does not have */
+    pg_buffer *scratch[16];
+    size_t n_scratch;
+} pg_frame;
+
+struct pg_plan {
+    pg_str name;
+    size_t n_nodes, n_slots, n_inputs, n_outputs;
+    pg_plan_node *nodes;
+    uint32_t *inputs;   /* slots */
+    pg_value **outputs; /* where each output is found after a run */
+    pg_str *output_names, *input_names;
+    pg_net *net; /* kept: constants live in it */
+    pg_frame frame;
+};
+
+/* Takes over the net. *out is set even when building fails: the owner frees it. */
+PG_MUST_USE pg_status pg_plan_build(pg_session *session, pg_net *net, pg_plan **out);
+void pg_plan_free(pg_plan *plan);
+/* Inputs are in their slots; on success outputs can be read, then pg_plan_clear. On error the frame is clear.
+ */
+PG_MUST_USE pg_status pg_plan_run(const pg_plan *plan);
+void pg_plan_clear(const pg_plan *plan);
+/* Gives back scratch memory and surplus outputs of the node that just ran. */
+void pg_frame_end_node(pg_frame *frame);
+/* One kernel call with the conversions that its flags ask for. */
+PG_MUST_USE pg_status pg_plan_run_node(pg_plan_node *node);
+
+/* ---- Session ---- */
+
+typedef struct pg_pool pg_pool;
+
+struct pg_session {
+    pg_model *model;
+    pg_native_options options;
+    pg_arena arena;
+    pg_pool *pool;
+    pg_plan *plan;
+    size_t call_depth; /* of functions, while building */
+    size_t names_made;
+};
+
+/* Buffers that come back for reuse: freed memory is kept by size class until the pool goes. Buffers may
+ * outlive the session. */
+pg_pool *pg_pool_new(void);
+void pg_pool_unref(pg_pool *pool);
+pg_buffer *pg_pool_alloc(pg_pool *pool, uint64_t size); /* NULL when there is no memory */
+uint64_t pg_pool_peak(const pg_pool *pool);             /* bytes in use at most */
+
+/* Row-major copy of a channels-last tensor, and back. */
+PG_MUST_USE pg_status pg_layout_convert(pg_session *session, pg_tensor *tensor, pg_layout layout);
+/* Memory for a tensor from the session's pool. */
+PG_MUST_USE pg_status pg_session_tensor(pg_session *session, pg_tensor *out, pg_dtype dtype, size_t rank,
+                                        const int64_t *dims);
+
+/* Kernels of the engine's own operators (domain "pg"). */
+extern const pg_kernel pg_kernels_internal[];
+
+#endif

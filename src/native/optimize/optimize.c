@@ -1,0 +1,15 @@
+/* The passes over a network, in order. A pass is one file here and one row below. */
+#include "native/optimize/optimize.h"
+
+typedef pg_status (*pass)(pg_net *net);
+
+static const pass passes[] = {
+    pg_net_fold,
+};
+
+pg_status pg_net_optimize(pg_net *net)
+{
+    for (size_t i = 0; i < PG_COUNT(passes); i++)
+        PG_TRY(passes[i](net));
+    return NULL;
+}

@@ -1,0 +1,9 @@
+/* Passes that rewrite a network before it is planned. Each may change nodes and constants but must keep the
+ * values of graph outputs and of values that subgraphs read. Not run with pg_native_options.no_optimization.
+ */
+#ifndef PG_NATIVE_OPTIMIZE_OPTIMIZE_H
+#define PG_NATIVE_OPTIMIZE_OPTIMIZE_H
+
+#include "native/internal.h"
+
+#endif

@@ -1,0 +1,65 @@
+/* The operator table of the engine: every family's rows, found by domain, name and version. */
+#include "native/internal.h"
+
+#include <pthread.h>
+
+static const pg_kernel *const families[] = {
+    pg_kernels_internal,
+};
+
+/* Rows with the same domain and operator are chained, newest family first. */
+typedef struct row {
+    const pg_kernel *kernel;
+    struct row *next;
+    char key[];
+} row;
+
+static pg_map rows;
+static pg_arena rows_arena;
+static pthread_once_t rows_once = PTHREAD_ONCE_INIT;
+
+static pg_str make_key(char *buffer, size_t size, pg_str domain, pg_str op_type)
+{
+    if (domain.len + op_type.len + 1 > size)
+        return PG_STR_EMPTY;
+    memcpy(buffer, op_type.ptr, op_type.len);
+    buffer[op_type.len] = ' ';
+    if (domain.len > 0)
+        memcpy(buffer + op_type.len + 1, domain.ptr, domain.len);
+    return (pg_str){buffer, domain.len + op_type.len + 1};
+}
+
+static void free_rows(void)
+{
+    pg_map_deinit(&rows);
+    pg_arena_deinit(&rows_arena);
+}
+
+static void build_rows(void)
+{
+    for (size_t f = 0; f < PG_COUNT(families); f++)
+        for (const pg_kernel *kernel = families[f]; kernel->op_type != NULL; kernel++) {
+            size_t size = strlen(kernel->domain) + strlen(kernel->op_type) + 2;
+            row *entry = pg_arena_alloc(&rows_arena, 1, sizeof *entry + size);
+            pg_str key = make_key(entry->key, size, pg_str_c(kernel->domain), pg_str_c(kernel->op_type));
+            entry->kernel = kernel;
+            entry->next = pg_map_find(&rows, key);
+            size_t at = pg_map_index(&rows, key);
+            if (at == SIZE_MAX)
+                pg_map_put(&rows, key, entry);
+            else
+                rows.entries[at].value = entry;
+        }
+    atexit(free_rows);
+}
+
+const pg_kernel *pg_kernel_find(pg_str domain, pg_str op_type, int64_t opset)
+{
+    char buffer[256];
+    pthread_once(&rows_once, build_rows);
+    pg_str key = make_key(buffer, sizeof buffer, domain, op_type);
+    for (const row *entry = pg_map_find(&rows, key); entry != NULL; entry = entry->next)
+        if (opset >= entry->kernel->since && (entry->kernel->until == 0 || opset <= entry->kernel->until))
+            return entry->kernel;
+    return NULL;
+}

@@ -1,0 +1,113 @@
+#include "native/native.h"
+
+#include "base/alloc.h"
+#include "base/threads.h"
+#include "native/internal.h"
+
+/* A call of a model-local function: its body runs as a plan of its own. */
+static pg_status run_call(pg_op *op)
+{
+    size_t n_in = pg_plan_inputs(op->subgraphs[0]);
+    pg_value *inputs = pg_calloc(n_in, sizeof *inputs);
+    for (size_t i = 0; i < n_in; i++) {
+        const pg_value *value = pg_op_in_value(op, i);
+        inputs[i] = value != NULL ? pg_value_share(value) : (pg_value){0};
+    }
+    pg_status status = op->n_out > pg_plan_outputs(op->subgraphs[0])
+                           ? pg_op_err(op, PG_ERR_INVALID, "the function has fewer outputs than this node")
+                           : NULL;
+    if (status == NULL)
+        status = pg_op_run_subgraph(op, 0, inputs, n_in, op->out, op->n_out);
+    for (size_t i = 0; i < n_in; i++)
+        pg_value_deinit(&inputs[i]);
+    free(inputs);
+    return status;
+}
+
+const pg_kernel pg_kernels_internal[] = {
+    {"pg", "Call", 1, 0, run_call, NULL, NULL, PG_KERNEL_ANY_LAYOUT},
+    {0},
+};
+
+pg_status pg_session_new(pg_model *model, const pg_native_options *options, pg_session **out)
+{
+    pg_session *session = PG_NEW(pg_session);
+    session->model = pg_model_ref(model);
+    if (options != NULL)
+        session->options = *options;
+    session->pool = pg_pool_new();
+    pg_threads_set(session->options.threads);
+    pg_net *net;
+    pg_status status =
+        pg_net_build_graph(session, NULL, NULL, model->n_opsets, model->opsets, model->graph, &net);
+    if (status == NULL)
+        status = pg_plan_build(session, net, &session->plan);
+    if (status != NULL) {
+        pg_session_free(session);
+        return status;
+    }
+    session->plan->name = model->graph->name;
+    *out = session;
+    return NULL;
+}
+
+void pg_session_free(pg_session *session)
+{
+    if (session == NULL)
+        return;
+    pg_plan_free(session->plan);
+    pg_arena_deinit(&session->arena);
+    pg_pool_unref(session->pool);
+    pg_model_unref(session->model);
+    free(session);
+}
+
+static pg_status fill_inputs(pg_session *session, const pg_feed *feed)
+{
+    const pg_plan *plan = session->plan;
+    for (size_t i = 0; i < plan->n_inputs; i++) {
+        const pg_value *value = pg_feed_find(feed, plan->input_names[i]);
+        if (value == NULL)
+            return pg_err(PG_ERR_INVALID, "the model's input '%" PG_STR_FMT "' was not given",
+                          PG_STR_ARG(plan->input_names[i]));
+        plan->frame.values[plan->inputs[i]] = pg_value_share(value);
+    }
+    for (size_t i = 0; i < feed->count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < plan->n_inputs; k++)
+            known |= pg_str_is(plan->input_names[k], feed->items[i].name);
+        if (!known)
+            return pg_err(PG_ERR_INVALID, "the model has no input '%s' to be given", feed->items[i].name);
+    }
+    return NULL;
+}
+
+/* A result that stands alone: row-major, and not borrowed from the model's mapping. */
+static pg_status detach(pg_session *session, const pg_value *value, pg_value *out)
+{
+    *out = pg_value_share(value);
+    if (out->kind != PG_VALUE_TENSOR)
+        return NULL;
+    PG_TRY(pg_layout_convert(session, &out->tensor, PG_ROW_MAJOR));
+    if (out->tensor.buffer != NULL)
+        return NULL;
+    pg_tensor copy;
+    PG_TRY(pg_tensor_copy(&copy, &out->tensor));
+    out->tensor = copy;
+    return NULL;
+}
+
+pg_status pg_session_run(pg_session *session, const pg_feed *feed, pg_feed *out)
+{
+    const pg_plan *plan = session->plan;
+    pg_threads_set(session->options.threads);
+    pg_status status = fill_inputs(session, feed);
+    if (status == NULL)
+        status = pg_plan_run(plan);
+    for (size_t i = 0; i < plan->n_outputs && status == NULL; i++)
+        status = detach(session, plan->outputs[i], pg_feed_add(out, plan->output_names[i], (pg_value){0}));
+    pg_plan_clear(plan);
+    if (status != NULL)
+        pg_feed_deinit(out);
+    return status;
+}
