@@ -1,6 +1,21 @@
 # Tasks that are not compilation.
+demo:
+	@scripts/setup.sh demo
+	@$(MAKE) --no-print-directory -s -j2 all
+	@scripts/demo.sh
+
+check:
+	@scripts/setup.sh check
+	@$(MAKE) --no-print-directory -s -j2 PROFILE=release tests
+	@$(MAKE) --no-print-directory -s -j2 PROFILE=asan tests
+	@$(MAKE) --no-print-directory -s -j2 PROFILE=tsan tests
+	@scripts/check.sh
+
 format:
-	clang-format-14 -i $$(git ls-files '*.c' '*.h') 2>/dev/null || clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format -i $$(git ls-files '*.c' '*.h')
 
 lint:
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
+
+compile_commands.json: $(SOURCES)
+	@scripts/compile_commands.py $(CPPFLAGS) $(CFLAGS) -- $(SOURCES) > $@
