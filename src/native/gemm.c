@@ -1,0 +1,351 @@
+#include "native/gemm.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "base/threads.h"
+
+/* How the loops are nested: a block of rows of A that fits the second-level cache, in it every panel of B, in
+ * it the tiles of the block. A panel streams from cache under a tile's registers; long sums are cut so that a
+ * panel stays in the second-level cache. */
+enum {
+    MOST_DEPTH = 1024,             /* of one pass over k */
+    BLOCK_ROWS = 64,               /* multiple of max_rows */
+    MIN_WORK = 64 * 1024,          /* multiplications worth a thread */
+    MOST_TAPS_PER_BLOCK = 64 * 16, /* pointers kept on the stack per block */
+};
+
+static size_t lanes_of(const pg_simd *simd, pg_dtype dtype)
+{
+    return dtype == PG_F64 ? simd->lanes_f64 : simd->lanes_f32;
+}
+
+static size_t padded_columns(size_t n, size_t lanes)
+{
+    return (n + lanes - 1) / lanes * lanes;
+}
+
+uint64_t pg_gemm_packed_bytes(pg_dtype dtype, uint64_t k, uint64_t n)
+{
+    uint64_t lanes = lanes_of(pg_simd_best(), dtype), bytes;
+    if (pg_add_overflow(n, lanes - 1, &n) || pg_mul_overflow(n / lanes * lanes, k, &bytes) ||
+        pg_mul_overflow(bytes, dtype == PG_F64 ? 8 : 4, &bytes))
+        return UINT64_MAX;
+    return bytes;
+}
+
+/* Where panel number `index` begins, in columns, and how wide it is. */
+typedef struct panel {
+    size_t first, width;
+} panel;
+
+static size_t panel_count(size_t vectors)
+{
+    size_t count = 0;
+    for (size_t left = vectors; left > 0; left -= pg_panel_vectors(left))
+        count++;
+    return count;
+}
+
+/* All panels but the last few have three vectors, so the place is a product. */
+static panel panel_at(size_t index, size_t vectors, size_t lanes)
+{
+    size_t threes = vectors % 3 == 0   ? vectors / 3
+                    : vectors % 3 == 2 ? vectors / 3
+                    : vectors >= 4     ? vectors / 3 - 1
+                                       : 0;
+    if (index < threes)
+        return (panel){index * 3 * lanes, 3 * lanes};
+    size_t first = threes * 3;
+    for (size_t i = threes; i < index; i++)
+        first += pg_panel_vectors(vectors - first);
+    return (panel){first * lanes, pg_panel_vectors(vectors - first) * lanes};
+}
+
+typedef struct pack_job {
+    pg_dtype dtype;
+    size_t k, n, ldb, lanes, vectors;
+    const void *b;
+    bool transposed;
+    double alpha;
+    void *packed;
+} pack_job;
+
+#define DEFINE_PACK(type, name)                                                \
+    static void name(const pack_job *job, panel p)                             \
+    {                                                                          \
+        type *out = (type *)job->packed + p.first * job->k;                    \
+        const type *b = job->b, alpha = (type)job->alpha;                      \
+        const size_t valid = PG_MIN(p.width, job->n - p.first);                \
+        for (size_t k = 0; k < job->k; k++, out += p.width) {                  \
+            if (job->transposed)                                               \
+                for (size_t j = 0; j < valid; j++)                             \
+                    out[j] = b[(p.first + j) * job->ldb + k];                  \
+            else                                                               \
+                memcpy(out, b + k * job->ldb + p.first, valid * sizeof(type)); \
+            if (alpha != 1)                                                    \
+                for (size_t j = 0; j < valid; j++)                             \
+                    out[j] *= alpha;                                           \
+            for (size_t j = valid; j < p.width; j++)                           \
+                out[j] = 0;                                                    \
+        }                                                                      \
+    }
+DEFINE_PACK(float, pack_f32)
+DEFINE_PACK(double, pack_f64)
+
+static void pack_range(void *context, size_t begin, size_t end)
+{
+    const pack_job *job = context;
+    for (size_t i = begin; i < end; i++) {
+        panel p = panel_at(i, job->vectors, job->lanes);
+        (job->dtype == PG_F64 ? pack_f64 : pack_f32)(job, p);
+    }
+}
+
+void pg_gemm_pack(pg_dtype dtype, size_t k, size_t n, const void *b, size_t ldb, bool transposed,
+                  double alpha, void *packed)
+{
+    size_t lanes = lanes_of(pg_simd_best(), dtype);
+    pack_job job = {dtype, k, n, ldb, lanes, padded_columns(n, lanes) / lanes, b, transposed, alpha, packed};
+    size_t grain = MIN_WORK / (k * 3 * lanes + 1) + 1;
+    pg_parallel_for(panel_count(job.vectors), grain, pack_range, &job);
+}
+
+pg_act pg_act_split(pg_act act, double *lo, double *hi)
+{
+    *lo = -(double)INFINITY;
+    *hi = (double)INFINITY;
+    if (act.kind == PG_ACT_RELU)
+        *lo = 0;
+    else if (act.kind == PG_ACT_CLIP) {
+        *lo = (double)act.alpha;
+        *hi = (double)act.beta;
+    } else {
+        return act;
+    }
+    return pg_act_none();
+}
+
+static double act_f64(pg_act act, double x)
+{
+    const double a = (double)act.alpha, b = (double)act.beta;
+    switch (act.kind) {
+    case PG_ACT_RELU:
+        return x < 0 ? 0 : x;
+    case PG_ACT_CLIP:
+        return x < a ? a : x > b ? b : x;
+    case PG_ACT_LEAKY:
+        return x < 0 ? a * x : x;
+    case PG_ACT_HARDSIGMOID:
+        x = a * x + b;
+        return x < 0 ? 0 : x > 1 ? 1 : x;
+    case PG_ACT_HARDSWISH:
+        return x * (x < -3 ? 0 : x > 3 ? 1 : x / 6 + 0.5);
+    case PG_ACT_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case PG_ACT_SILU:
+        return x / (1 + exp(-a * x));
+    case PG_ACT_TANH:
+        return tanh(x);
+    case PG_ACT_GELU:
+        return 0.5 * x * (1 + erf(x * M_SQRT1_2));
+    case PG_ACT_GELU_TANH:
+        return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    default:
+        return x;
+    }
+}
+
+void pg_act_apply(pg_dtype dtype, pg_act act, const void *x, void *y, size_t count)
+{
+    if (dtype == PG_F32) {
+        pg_simd_best()->act_f32(&act, x, y, count);
+        return;
+    }
+    const double *from = x;
+    double *to = y;
+    for (size_t i = 0; i < count; i++)
+        to[i] = act_f64(act, from[i]);
+}
+
+typedef struct rows_job {
+    const pg_gemm_rows *g;
+    const pg_simd *simd;
+    size_t lanes, vectors, panels, size; /* size of an element */
+    size_t block_rows, panel_groups, panels_per_group;
+    size_t k_offset, k_total; /* which rows of packed B, of how many */
+    double lo, hi;
+    pg_act rest;
+} rows_job;
+
+static void after_tile(const rows_job *job, const pg_tile *tile)
+{
+    for (size_t r = 0; r < tile->mr; r++) {
+        char *row = (char *)tile->c + r * tile->ldc * job->size;
+        pg_act_apply(job->g->dtype, job->rest, row, row, tile->cols);
+    }
+}
+
+static const void *at(const void *base, size_t elements, size_t size)
+{
+    return base != NULL ? (const char *)base + elements * size : NULL;
+}
+
+/* The results [first, last) of one block, panels [panel_begin, panel_end). */
+static void run_block(const rows_job *job, size_t first, size_t last, size_t panel_begin, size_t panel_end)
+{
+    const pg_gemm_rows *g = job->g;
+    const size_t max_rows = job->simd->max_rows;
+    const void *rows[PG_MAX((int)MOST_TAPS_PER_BLOCK, PG_GEMM_MAX_TAPS * PG_TILE_MAX_ROWS)];
+    for (size_t r = first, at_row = 0; r < last; r += max_rows, at_row += max_rows * g->taps)
+        g->fill(g->context, r, PG_MIN(max_rows, last - r), rows + at_row);
+    for (size_t p = panel_begin; p < panel_end; p++) {
+        panel area = panel_at(p, job->vectors, job->lanes);
+        pg_tile tile = {
+            .taps = g->taps,
+            .depth = g->depth,
+            .b = at(g->b, area.first * job->k_total + job->k_offset * area.width, job->size),
+            .ldb = area.width,
+            .ldc = g->ldc,
+            .cols = PG_MIN(area.width, g->n - area.first),
+            .bias = at(g->bias, area.first, job->size),
+            .ld_add = g->ld_add,
+            .lo = job->lo,
+            .hi = job->hi,
+        };
+        for (size_t r = first, at_row = 0; r < last; r += max_rows, at_row += max_rows * g->taps) {
+            tile.rows = rows + at_row;
+            tile.mr = PG_MIN(max_rows, last - r);
+            tile.c = (char *)g->c + (r * g->ldc + area.first) * job->size;
+            tile.add = at(g->add, r * g->ld_add + area.first, job->size);
+            (g->dtype == PG_F64 ? job->simd->tile_f64 : job->simd->tile_f32)(&tile);
+            if (job->rest.kind != PG_ACT_NONE)
+                after_tile(job, &tile);
+        }
+    }
+}
+
+static void run_blocks(void *context, size_t begin, size_t end)
+{
+    const rows_job *job = context;
+    for (size_t i = begin; i < end; i++) {
+        size_t first = i / job->panel_groups * job->block_rows;
+        size_t panel_begin = i % job->panel_groups * job->panels_per_group;
+        run_block(job, first, PG_MIN(first + job->block_rows, job->g->m), panel_begin,
+                  PG_MIN(panel_begin + job->panels_per_group, job->panels));
+    }
+}
+
+/* Rows per block: pointers on the stack bound it, and the block should fit the cache. Columns are split among
+ * threads only when there are too few blocks of rows. */
+static void choose_blocks(rows_job *job)
+{
+    const pg_gemm_rows *g = job->g;
+    const size_t max_rows = job->simd->max_rows, threads = pg_threads();
+    size_t rows = MOST_TAPS_PER_BLOCK / g->taps / max_rows * max_rows;
+    rows = PG_MAX(max_rows, PG_MIN(rows, (size_t)BLOCK_ROWS * 4));
+    const size_t cache_rows = 256 * 1024 / (g->taps * g->depth * job->size + 1) / max_rows * max_rows;
+    rows = PG_MIN(rows, PG_MAX((size_t)BLOCK_ROWS / 2, cache_rows));
+    rows = PG_MAX(rows, max_rows);
+    if (threads > 1) {
+        size_t share = (g->m + threads * 4 - 1) / (threads * 4);
+        share = (share + max_rows - 1) / max_rows * max_rows;
+        rows = PG_MIN(rows, PG_MAX(share, max_rows));
+    }
+    job->block_rows = rows;
+    size_t blocks = (g->m + rows - 1) / rows;
+    job->panel_groups = 1;
+    if (threads > 1 && blocks < threads * 2)
+        job->panel_groups = PG_MIN(job->panels, (threads * 2 + blocks - 1) / blocks);
+    job->panels_per_group = (job->panels + job->panel_groups - 1) / job->panel_groups;
+    job->panel_groups = (job->panels + job->panels_per_group - 1) / job->panels_per_group;
+}
+
+/* A product over nothing: bias and addend alone. */
+static void fill_without_product(const pg_gemm_rows *g, size_t size)
+{
+    for (size_t r = 0; r < g->m; r++) {
+        char *c = (char *)g->c + r * g->ldc * size;
+        for (size_t j = 0; j < g->n; j++) {
+            double x = 0;
+            if (g->bias != NULL)
+                x += size == 8 ? ((const double *)g->bias)[j] : (double)((const float *)g->bias)[j];
+            if (g->add != NULL)
+                x += size == 8 ? ((const double *)g->add)[r * g->ld_add + j]
+                               : (double)((const float *)g->add)[r * g->ld_add + j];
+            if (size == 8)
+                ((double *)c)[j] = x;
+            else
+                ((float *)c)[j] = (float)x;
+        }
+        pg_act_apply(g->dtype, g->act, c, c, g->n);
+    }
+}
+
+static void run_part(const pg_gemm_rows *g, size_t k_offset, size_t k_total)
+{
+    const size_t size = g->dtype == PG_F64 ? 8 : 4;
+    if (g->m == 0 || g->n == 0)
+        return;
+    if (g->taps == 0 || g->depth == 0) {
+        fill_without_product(g, size);
+        return;
+    }
+    if (g->taps > PG_GEMM_MAX_TAPS)
+        PG_BUG("%zu kernel positions in one product", g->taps);
+    const pg_simd *simd = pg_simd_best();
+    const size_t lanes = lanes_of(simd, g->dtype);
+    rows_job job = {.g = g, .simd = simd, .lanes = lanes, .size = size};
+    job.k_offset = k_offset;
+    job.k_total = k_total;
+    job.vectors = padded_columns(g->n, lanes) / lanes;
+    job.panels = panel_count(job.vectors);
+    job.rest = pg_act_split(g->act, &job.lo, &job.hi);
+    choose_blocks(&job);
+    size_t work = job.block_rows * g->taps * g->depth * job.panels_per_group * 3 * lanes;
+    size_t items = (g->m + job.block_rows - 1) / job.block_rows * job.panel_groups;
+    pg_parallel_for(items, MIN_WORK / (work + 1) + 1, run_blocks, &job);
+}
+
+void pg_gemm_rows_run(const pg_gemm_rows *g)
+{
+    run_part(g, 0, g->taps * g->depth);
+}
+
+typedef struct plain_rows {
+    const char *a;
+    size_t stride; /* bytes */
+} plain_rows;
+
+static void fill_plain(const void *context, size_t first, size_t count, const void **rows)
+{
+    const plain_rows *plain = context;
+    for (size_t i = 0; i < count; i++)
+        rows[i] = plain->a + (first + i) * plain->stride;
+}
+
+void pg_gemm_run(const pg_gemm *g)
+{
+    const size_t size = g->dtype == PG_F64 ? 8 : 4;
+    plain_rows plain = {g->a, g->lda * size};
+    pg_gemm_rows rows = {g->dtype, g->m, g->n,   1,       g->k,   fill_plain, &plain,
+                         g->b,     g->c, g->ldc, g->bias, g->add, g->ld_add,  g->act};
+    const size_t parts = g->m == 1 ? 1 : (g->k + MOST_DEPTH / 2) / MOST_DEPTH;
+    if (parts <= 1) {
+        run_part(&rows, 0, g->k);
+        return;
+    }
+    const size_t step = (g->k + parts - 1) / parts;
+    for (size_t k = 0; k < g->k; k += step) {
+        const bool first = k == 0, last = k + step >= g->k;
+        plain.a = (const char *)g->a + k * size;
+        rows.depth = PG_MIN(step, g->k - k);
+        rows.bias = first ? g->bias : NULL;
+        rows.add = first ? g->add : g->c;
+        rows.ld_add = first ? g->ld_add : g->ldc;
+        rows.act = last ? g->act : pg_act_none();
+        run_part(&rows, k, g->k);
+    }
+}

@@ -1,0 +1,83 @@
+/* Matrix products of float32, float64 and 8-bit integers, on all threads of pg_parallel_for.
+ *
+ * The right-hand matrix is packed first: once for constant weights, or per call into scratch memory. Packed
+ * form: panels of at most three vectors of columns, rows of a panel contiguous, columns padded with zeros to
+ * whole vectors; what a panel holds depends on the instruction set (native/simd), so packed bytes are never
+ * stored in files.
+ *
+ *     uint64_t bytes = pg_gemm_packed_bytes(PG_F32, k, n);
+ *     pg_gemm_pack(PG_F32, k, n, b, n, false, 1.0, packed);
+ *     pg_gemm_run(&(pg_gemm){.dtype = PG_F32, .m = m, .n = n, .k = k, .a = a, .lda = k, .b = packed,
+ *                            .c = c, .ldc = n});
+ *
+ * Strides are in elements. Matrices are row-major. */
+#ifndef PG_NATIVE_GEMM_H
+#define PG_NATIVE_GEMM_H
+
+#include "native/simd/simd.h"
+
+/* Size of packed B; 64-byte alignment is best, not needed. UINT64_MAX on overflow. */
+uint64_t pg_gemm_packed_bytes(pg_dtype dtype, uint64_t k, uint64_t n);
+/* Packs alpha * op(B): `b` is k x n with row stride ldb, or n x k when `transposed`. f32 or f64. */
+void pg_gemm_pack(pg_dtype dtype, size_t k, size_t n, const void *b, size_t ldb, bool transposed,
+                  double alpha, void *packed);
+
+typedef struct pg_gemm {
+    pg_dtype dtype; /* PG_F32 or PG_F64 */
+    size_t m, n, k;
+    const void *a; /* m x k */
+    size_t lda;
+    const void *b; /* packed */
+    void *c;       /* m x n; overwritten */
+    size_t ldc;
+    const void *bias; /* n elements added to every row, or NULL */
+    const void *add;  /* m x n matrix added, or NULL; may be c */
+    size_t ld_add;
+    pg_act act;
+} pg_gemm;
+void pg_gemm_run(const pg_gemm *gemm);
+
+/* The same with rows given by pointers, the general form behind matrix products and convolutions: row r of
+ * tap t starts at fill's answer. `fill` writes for the results [first, first + count), count <= max_rows,
+ * pointers in the order [tap][result]; it is called from several threads. */
+typedef struct pg_gemm_rows {
+    pg_dtype dtype;
+    size_t m, n;
+    size_t taps, depth; /* k = taps * depth */
+    void (*fill)(const void *context, size_t first, size_t count, const void **rows);
+    const void *context;
+    const void *b; /* packed, k x n */
+    void *c;
+    size_t ldc;
+    const void *bias, *add;
+    size_t ld_add;
+    pg_act act;
+} pg_gemm_rows;
+/* The pointers live on the stack, so taps are at most: */
+enum { PG_GEMM_MAX_TAPS = 512 };
+void pg_gemm_rows_run(const pg_gemm_rows *gemm);
+
+/* Splits act into what tiles do (bounds) and what is left to do over the finished tile. */
+pg_act pg_act_split(pg_act act, double *lo, double *hi);
+/* y = act(x), f32 or f64, x may be y; one thread. */
+void pg_act_apply(pg_dtype dtype, pg_act act, const void *x, void *y, size_t count);
+
+/* Integers: C (int32, wrapping) = A B, where A and B were widened to int16 after their zero points were
+ * subtracted (|value| <= 255, so pairs never overflow). */
+uint64_t pg_igemm_packed_bytes(uint64_t k, uint64_t n);
+/* `b` is k x n with row stride ldb and column stride 1 (transposed: n x k), of PG_U8 or PG_I8; zero[j] is
+ * column j's zero point, or zero[0] of all when n_zero is 1. */
+void pg_igemm_pack(pg_dtype dtype, size_t k, size_t n, const void *b, size_t ldb, bool transposed,
+                   const int32_t *zero, size_t n_zero, void *packed);
+/* Elements of one widened row of A: k rounded up to even. */
+static inline size_t pg_igemm_row(size_t k)
+{
+    return (k + 1) & ~(size_t)1;
+}
+/* Widens rows of A (PG_U8 or PG_I8): out[r][0..k) = a[r][i] - zero[r or 0], then zeros up to the row's
+ * length. */
+void pg_igemm_widen(pg_dtype dtype, size_t rows, size_t k, const void *a, size_t lda, const int32_t *zero,
+                    size_t n_zero, int16_t *out);
+void pg_igemm_run(size_t m, size_t n, size_t k, const int16_t *a, const void *packed, int32_t *c, size_t ldc);
+
+#endif

@@ -1,0 +1,54 @@
+#include "native/simd/internal.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <string.h>
+
+#pragma GCC target("avx2,fma")
+#pragma GCC optimize("O3,fp-contract=fast")
+
+#define VBYTES 32
+#define ROWS 4
+#define MAXF(a, b) ((tf_vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#define MINF(a, b) ((tf_vec)_mm256_min_ps((__m256)(a), (__m256)(b)))
+
+/* The first n lanes of 32 bits (mask32) or 64 bits (mask64). */
+static inline __attribute__((always_inline)) __m256i mask32(size_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline __attribute__((always_inline)) __m256i mask64(size_t n)
+{
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+
+#define ELEM float
+#define TILE(name) tf_##name
+#define VMAX MAXF
+#define VMIN MINF
+#define LOAD_PART(p, n) ((tf_vec)_mm256_maskload_ps((p), mask32(n)))
+#define STORE_PART(p, x, n) _mm256_maskstore_ps((p), mask32(n), (__m256)(x))
+#include "native/simd/tile.inc"
+
+#define ELEM double
+#define TILE(name) td_##name
+#define VMAX(a, b) ((td_vec)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
+#define VMIN(a, b) ((td_vec)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
+#define LOAD_PART(p, n) ((td_vec)_mm256_maskload_pd((p), mask64(n)))
+#define STORE_PART(p, x, n) _mm256_maskstore_pd((p), mask64(n), (__m256d)(x))
+#include "native/simd/tile.inc"
+
+typedef int32_t ivec __attribute__((vector_size(32)));
+typedef int32_t ivec_u __attribute__((vector_size(32), aligned(2), may_alias));
+enum { ilanes = 8 };
+#define DOT(acc, a, b) ((ivec)_mm256_add_epi32((__m256i)(acc), _mm256_madd_epi16((__m256i)(a), (__m256i)(b))))
+#include "native/simd/tile_i16.inc"
+
+#include "native/simd/math.inc"
+
+#define TABLE pg_simd_avx2
+#define NAME "avx2"
+#include "native/simd/table.inc"
+
+#endif

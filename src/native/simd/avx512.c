@@ -1,0 +1,44 @@
+#include "native/simd/internal.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <string.h>
+
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")
+#pragma GCC optimize("O3,fp-contract=fast")
+
+#define VBYTES 64
+#define ROWS 8
+#define MAXF(a, b) ((tf_vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define MINF(a, b) ((tf_vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
+
+#define ELEM float
+#define TILE(name) tf_##name
+#define VMAX MAXF
+#define VMIN MINF
+#define LOAD_PART(p, n) ((tf_vec)_mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), (p)))
+#define STORE_PART(p, x, n) _mm512_mask_storeu_ps((p), (__mmask16)((1u << (n)) - 1), (__m512)(x))
+#include "native/simd/tile.inc"
+
+#define ELEM double
+#define TILE(name) td_##name
+#define VMAX(a, b) ((td_vec)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
+#define VMIN(a, b) ((td_vec)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
+#define LOAD_PART(p, n) ((td_vec)_mm512_maskz_loadu_pd((__mmask8)((1u << (n)) - 1), (p)))
+#define STORE_PART(p, x, n) _mm512_mask_storeu_pd((p), (__mmask8)((1u << (n)) - 1), (__m512d)(x))
+#include "native/simd/tile.inc"
+
+typedef int32_t ivec __attribute__((vector_size(64)));
+typedef int32_t ivec_u __attribute__((vector_size(64), aligned(2), may_alias));
+enum { ilanes = 16 };
+#define DOT(acc, a, b) ((ivec)_mm512_dpwssd_epi32((__m512i)(acc), (__m512i)(a), (__m512i)(b)))
+#include "native/simd/tile_i16.inc"
+
+#include "native/simd/math.inc"
+
+#define TABLE pg_simd_avx512
+#define NAME "avx512"
+#include "native/simd/table.inc"
+
+#endif

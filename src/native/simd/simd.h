@@ -1,0 +1,134 @@
+/* The inner loops of the heavy operators, compiled once per instruction set and chosen when the program runs.
+ *
+ * Every loop exists for AVX-512, AVX2 with FMA, and the compiler's baseline (which is also the only one on
+ * other processors); pg_simd() answers the best that this machine has. The environment variable
+ * POLYGRAPHY_SIMD=avx512|avx2|base asks for a lesser one (for tests). Results of different instruction sets
+ * agree within rounding, not bit for bit: sums are fused or grouped differently.
+ *
+ * Nothing here allocates, checks or starts threads: that is the callers' part. Strides are in elements. */
+#ifndef PG_NATIVE_SIMD_SIMD_H
+#define PG_NATIVE_SIMD_SIMD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tensor/dtype.h"
+
+/* Functions applied to results while they are still in registers or cache. */
+typedef enum pg_act_kind {
+    PG_ACT_NONE = 0,
+    PG_ACT_RELU,
+    PG_ACT_CLIP,        /* alpha = lowest, beta = highest */
+    PG_ACT_LEAKY,       /* x < 0 ? alpha x : x */
+    PG_ACT_HARDSIGMOID, /* clip(alpha x + beta, 0, 1) */
+    PG_ACT_HARDSWISH,   /* x clip(x / 6 + 0.5, 0, 1) */
+    PG_ACT_SIGMOID,
+    PG_ACT_SILU, /* x sigmoid(alpha x) */
+    PG_ACT_TANH,
+    PG_ACT_GELU,      /* x/2 (1 + erf(x / sqrt 2)) */
+    PG_ACT_GELU_TANH, /* the tanh approximation of it */
+    PG_ACT_COUNT
+} pg_act_kind;
+
+typedef struct pg_act {
+    pg_act_kind kind;
+    float alpha, beta;
+} pg_act;
+
+enum {
+    PG_TILE_MAX_ROWS = 8,
+    PG_TILE_MAX_VECTORS = 3,
+};
+
+/* One tile of a product: up to max_rows rows of C, one panel of columns.
+ *
+ *     c[r][j] = clip(sum over tap, k of rows[tap * mr + r][k] * b[(tap * depth + k) * ldb + j]
+ *                    + bias[j] + add[r][j], lo, hi)
+ *
+ * A plain matrix product has one tap; a convolution has one per kernel position, its rows are pixels. */
+typedef struct pg_tile {
+    const void *const *rows; /* [taps][mr] */
+    size_t taps, depth;
+    const void *b;
+    size_t ldb;
+    void *c;
+    size_t ldc;
+    size_t mr, cols;  /* cols: at most 3 vectors; b has whole vectors */
+    const void *bias; /* `cols` elements, or NULL */
+    const void *add;  /* NULL, or a matrix of c's size; may be c itself */
+    size_t ld_add;
+    double lo, hi; /* -inf and inf for no clipping */
+} pg_tile;
+
+/* A tile of an integer product: c[r][j] = (or +=) sum over pairs p of a[r][2p] b[p][j][0] + a[r][2p+1]
+ * b[p][j][1]; b holds for each pair of depth steps and each column two int16 side by side. */
+typedef struct pg_tile_i16 {
+    const int16_t *const *rows; /* [mr]; `pairs` * 2 elements each */
+    size_t pairs;
+    const int16_t *b; /* [pairs][ldb][2] */
+    size_t ldb;
+    int32_t *c;
+    size_t ldc;
+    size_t mr, cols;
+    bool accumulate;
+} pg_tile_i16;
+
+/* Depthwise convolution of `pixels` neighbouring results, channels-last. taps[t] is the input pixel under
+ * kernel position t of the first result, or NULL where it lies in the padding (of all of them). */
+typedef struct pg_depthwise {
+    const float *const *taps;
+    size_t n_taps, channels;
+    size_t pixels, step;  /* elements between the input pixels of neighbouring results */
+    const float *weights; /* [n_taps][channels] */
+    const float *bias;    /* [channels] or NULL */
+    float *out;           /* results lie `channels` apart */
+    float lo, hi;
+} pg_depthwise;
+
+typedef struct pg_simd {
+    const char *name;
+    size_t lanes_f32, lanes_f64, lanes_i16; /* columns per vector of a tile; i16: int32 columns */
+    size_t max_rows;
+    void (*tile_f32)(const pg_tile *tile);
+    void (*tile_f64)(const pg_tile *tile);
+    void (*tile_i16)(const pg_tile_i16 *tile);
+    void (*depthwise_f32)(const pg_depthwise *job);
+    /* y[i] = act(x[i]); x may be y. */
+    void (*act_f32)(const pg_act *act, const float *x, float *y, size_t count);
+    void (*exp_f32)(const float *x, float *y, size_t count);
+    /* y[i] = max or sum over r of rows[r][i]; n_rows > 0. */
+    void (*max_rows_f32)(const float *const *rows, size_t n_rows, float *y, size_t count);
+    void (*sum_rows_f32)(const float *const *rows, size_t n_rows, float *y, size_t count);
+    /* y[i] = clip(x[i] * scale[i] + shift[i], lo, hi) */
+    void (*affine_f32)(const float *x, const float *scale, const float *shift, float *y, size_t count,
+                       float lo, float hi);
+    /* y[i] += a * x[i] */
+    void (*axpy_f32)(float a, const float *x, float *y, size_t count);
+    float (*dot_f32)(const float *a, const float *b, size_t count);
+    float (*sum_f32)(const float *x, size_t count);
+    /* sum of (x - mean)^2 */
+    float (*sum_squares_f32)(const float *x, float mean, size_t count);
+    /* y[i] = (x[i] - mean) * inverse * scale[i] + shift[i]; scale and shift may be NULL */
+    void (*normalize_f32)(const float *x, float mean, float inverse, const float *scale, const float *shift,
+                          float *y, size_t count);
+} pg_simd;
+
+const pg_simd *pg_simd_best(void);
+/* By name; NULL when this machine does not have it. */
+const pg_simd *pg_simd_named(pg_str name);
+/* For tests: what pg_simd_best answers from now on. Packed matrices made before are void. */
+void pg_simd_use(const pg_simd *table);
+
+/* Vectors in the next panel when `left` are left: three by three, but never one after a three. */
+static inline size_t pg_panel_vectors(size_t left)
+{
+    return left == 4 ? 2 : left < 3 ? left : 3;
+}
+
+static inline pg_act pg_act_none(void)
+{
+    return (pg_act){PG_ACT_NONE, 0, 0};
+}
+
+#endif

@@ -1,0 +1,178 @@
+/* Matrix products against three plain loops, for every instruction set of this machine. */
+#include "unit/harness.h"
+
+#include "base/threads.h"
+#include "native/gemm.h"
+
+static uint32_t seed = 1;
+static double draw(void) /* in [-1, 1) */
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (double)(int32_t)seed / 2147483648.0;
+}
+
+static double get(pg_dtype dtype, const void *p, size_t i)
+{
+    return dtype == PG_F64 ? ((const double *)p)[i] : (double)((const float *)p)[i];
+}
+static void *random_matrix(pg_dtype dtype, size_t count)
+{
+    void *p = aligned_alloc(64, (count * 8 + 127) / 64 * 64);
+    for (size_t i = 0; i < count; i++)
+        if (dtype == PG_F64)
+            ((double *)p)[i] = draw();
+        else
+            ((float *)p)[i] = (float)draw();
+    return p;
+}
+
+static void check_product(pg_dtype dtype, size_t m, size_t n, size_t k, bool transposed, bool extras)
+{
+    const size_t lda = k + 3, ldc = n + 5;
+    void *a = random_matrix(dtype, m * lda), *b = random_matrix(dtype, n * k),
+         *c = random_matrix(dtype, m * ldc);
+    void *bias = random_matrix(dtype, n), *add = random_matrix(dtype, m * n);
+    void *packed = malloc(pg_gemm_packed_bytes(dtype, k, n) + 64);
+    pg_gemm_pack(dtype, k, n, b, transposed ? k : n, transposed, 2.0, packed);
+    const double guard = get(dtype, c, n);
+    pg_gemm g = {dtype, m, n, k, a, lda, packed, c, ldc, NULL, NULL, 0, {0}};
+    if (extras) {
+        g.bias = bias;
+        g.add = add;
+        g.ld_add = n;
+        g.act = (pg_act){PG_ACT_CLIP, -0.75f, 1.5f};
+    }
+    pg_gemm_run(&g);
+    double worst = 0;
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            double sum = 0;
+            for (size_t p = 0; p < k; p++)
+                sum += get(dtype, a, i * lda + p) * get(dtype, b, transposed ? j * k + p : p * n + j);
+            sum *= 2;
+            if (extras) {
+                sum += get(dtype, bias, j) + get(dtype, add, i * n + j);
+                sum = sum < -0.75 ? -0.75 : sum > 1.5 ? 1.5 : sum;
+            }
+            worst = fmax(worst, fabs(sum - get(dtype, c, i * ldc + j)));
+        }
+    CHECK_NEAR(worst, 0, (dtype == PG_F64 ? 1e-14 : 1e-6) * (4 + (double)k));
+    CHECK(get(dtype, c, n) == guard); /* nothing beyond the row's end */
+    free(a);
+    free(b);
+    free(c);
+    free(bias);
+    free(add);
+    free(packed);
+}
+
+static const char *const sets[] = {"base", "avx2", "avx512"};
+static bool use_set(size_t i)
+{
+    const pg_simd *simd = pg_simd_named(pg_str_c(sets[i]));
+    if (simd != NULL)
+        pg_simd_use(simd);
+    return simd != NULL;
+}
+
+TEST(float_products)
+{
+    static const size_t sizes[][3] = {{1, 1, 1},       {3, 5, 7},    {8, 48, 16},   {9, 49, 17},
+                                      {17, 31, 33},    {64, 64, 64}, {1, 200, 300}, {70, 10, 27},
+                                      {13, 130, 2500}, {5, 7, 0}};
+    for (size_t s = 0; s < 3; s++)
+        if (use_set(s))
+            for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+                for (int v = 0; v < 4; v++) {
+                    check_product(PG_F32, sizes[i][0], sizes[i][1], sizes[i][2], v & 1, v & 2);
+                    check_product(PG_F64, sizes[i][0], sizes[i][1], sizes[i][2], v & 1, v & 2);
+                }
+}
+
+TEST(every_row_and_column_remainder)
+{
+    for (size_t s = 0; s < 3; s++)
+        if (use_set(s))
+            for (size_t m = 1; m <= 9; m++)
+                for (size_t n = 1; n <= 100; n++)
+                    check_product(PG_F32, m, n, 3, n & 1, m & 1);
+}
+
+TEST(threads_agree)
+{
+    pg_threads_set(3);
+    check_product(PG_F32, 200, 150, 90, false, true);
+    check_product(PG_F32, 2, 1500, 90, false, true);
+    pg_threads_set(1);
+}
+
+TEST(integer_products)
+{
+    static const size_t sizes[][3] = {{1, 1, 1},   {3, 5, 7},    {4, 32, 16},
+                                      {9, 49, 17}, {17, 31, 33}, {2, 3, 0}};
+    for (size_t s = 0; s < 3; s++) {
+        if (!use_set(s))
+            continue;
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            const size_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2], row = pg_igemm_row(k);
+            uint8_t a[17 * 33 + 1];
+            int8_t b[64 * 64];
+            int16_t wide[17 * 34 + 1];
+            int32_t c[17 * 64], zero_a[17], zero_b[64];
+            for (size_t j = 0; j < m * k; j++)
+                a[j] = (uint8_t)(draw() * 128 + 128);
+            for (size_t j = 0; j < n * k; j++)
+                b[j] = (int8_t)(draw() * 127);
+            for (size_t j = 0; j < m; j++)
+                zero_a[j] = (int32_t)(draw() * 127 + 128);
+            for (size_t j = 0; j < n; j++)
+                zero_b[j] = (int32_t)(draw() * 127);
+            void *packed = malloc(pg_igemm_packed_bytes(k, n) + 64);
+            pg_igemm_pack(PG_I8, k, n, b, n, false, zero_b, n, packed);
+            pg_igemm_widen(PG_U8, m, k, a, k, zero_a, m, wide);
+            pg_igemm_run(m, n, k, wide, packed, c, n);
+            for (size_t r = 0; r < m; r++)
+                for (size_t j = 0; j < n; j++) {
+                    int32_t sum = 0;
+                    for (size_t p = 0; p < k; p++)
+                        sum += (a[r * k + p] - zero_a[r]) * (b[p * n + j] - zero_b[j]);
+                    CHECK_INT(c[r * n + j], sum);
+                }
+            (void)row;
+            free(packed);
+        }
+    }
+}
+
+TEST(activations)
+{
+    for (size_t s = 0; s < 3; s++) {
+        if (!use_set(s))
+            continue;
+        for (int kind = 0; kind < PG_ACT_COUNT; kind++) {
+            pg_act act = {kind, kind == PG_ACT_SILU ? 1.0f : 0.2f, 0.5f};
+            if (kind == PG_ACT_CLIP)
+                act.alpha = -1;
+            for (int i = -4000; i <= 4000; i++) {
+                float x = (float)i / 200, y;
+                double want = (double)x, exact;
+                pg_act_apply(PG_F64, act, &want, &exact, 1);
+                pg_act_apply(PG_F32, act, &x, &y, 1);
+                if (!(fabs((double)y - exact) <= 1e-6 * fmax(fabs(exact), 0.5)))
+                    FAIL_TEST("%s: activation %d of %g is %.9g, expected %.9g", sets[s], kind, (double)x,
+                              (double)y, exact);
+            }
+        }
+        const float odd[] = {NAN, INFINITY, -INFINITY, 88.7f, -103.0f, -200.0f, 200.0f};
+        float e[7];
+        pg_simd_best()->exp_f32(odd, e, 7);
+        CHECK(isnan(e[0]) && isinf(e[1]) && e[2] == 0 && e[5] == 0 && isinf(e[6]));
+        CHECK_NEAR(e[3] / expf(88.7f), 1, 1e-6);
+        CHECK(e[4] > 0 && e[4] < 1e-44f);
+        pg_act_apply(PG_F32, (pg_act){PG_ACT_RELU, 0, 0}, odd, e, 3);
+        CHECK(isnan(e[0]) && isinf(e[1]) && e[2] == 0);
+    }
+}
+
+TEST_MAIN(RUN(float_products); RUN(every_row_and_column_remainder); RUN(threads_agree); RUN(integer_products);
+          RUN(activations);)
