@@ -21,3 +21,9 @@ LDFLAGS += -fsanitize=thread
 else
 $(error unknown PROFILE '$(PROFILE)': release, debug, asan or tsan)
 endif
+
+# Kernels are loops over data: let the compiler vectorise them whatever it costs in code size. Nobody reads the
+# floating-point exception flags, so a lane that is masked out may raise them.
+ifeq ($(PROFILE),release)
+$(OUT)/obj/native/ops/%.o: CFLAGS += -O3 -fno-trapping-math
+endif

@@ -142,6 +142,8 @@ PG_MUST_USE pg_status pg_op_broadcast(const pg_op *op, const pg_tensor *a, const
 const pg_kernel *pg_kernel_find(pg_str domain, pg_str op_type, int64_t opset);
 
 /* Tables of the families (native/ops/), each ended by a row with op_type NULL; listed once in registry.c. */
+extern const pg_kernel pg_kernels_unary[];
+extern const pg_kernel pg_kernels_binary[];
 extern const pg_kernel pg_kernels_elementwise[];
 extern const pg_kernel pg_kernels_reduce[];
 extern const pg_kernel pg_kernels_shape[];

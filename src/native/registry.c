@@ -5,6 +5,8 @@
 
 static const pg_kernel *const families[] = {
     pg_kernels_internal,
+    pg_kernels_unary,
+    pg_kernels_binary,
 };
 
 /* Rows with the same domain and operator are chained, newest family first. */

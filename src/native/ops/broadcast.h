@@ -1,0 +1,34 @@
+/* Elementwise walks over operands of different shapes.
+ *
+ * A walk has an output of `dims` in row-major order and up to PG_WALK_MOST operands, each of which is
+ * repeated along the dims where it has size 1. Neighbouring dims that all operands treat alike are merged, so
+ * the usual cases (same shape, one value, one row, one value per channel) end in few long rows. */
+#ifndef PG_NATIVE_OPS_BROADCAST_H
+#define PG_NATIVE_OPS_BROADCAST_H
+
+#include "native/kernel.h"
+
+enum { PG_WALK_MOST = 3 };
+
+typedef struct pg_walk {
+    size_t rank, n;
+    int64_t dims[PG_MAX_RANK];
+    int64_t strides[PG_WALK_MOST][PG_MAX_RANK]; /* 0 where an operand is repeated */
+} pg_walk;
+
+/* One row: elements [at, at + n) of the output; operand k starts at element offsets[k] and advances by
+ * steps[k], which is 0 or 1. */
+typedef void (*pg_walk_row)(void *context, uint64_t at, size_t n, const int64_t *offsets,
+                            const int64_t *steps);
+
+void pg_walk_init(pg_walk *walk, size_t rank, const int64_t *dims);
+/* Adds an operand whose dims, aligned at the end, are 1 or the output's. */
+void pg_walk_add(pg_walk *walk, size_t rank, const int64_t *dims);
+/* Calls `row` for all of the output, in parallel in pieces of about `grain` elements. */
+void pg_walk_run(pg_walk *walk, size_t grain, pg_walk_row row, void *context);
+
+/* The shape that `dims` (growing) and `more` broadcast to; the error names both. */
+PG_MUST_USE pg_status pg_broadcast_dims(const pg_op *op, size_t *rank, int64_t *dims, size_t more_rank,
+                                        const int64_t *more);
+
+#endif

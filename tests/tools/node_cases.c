@@ -1,0 +1,338 @@
+/* Runs the ONNX standard's node test cases (scripts/gen_node_cases.py) through the built-in engine.
+ *
+ *     node_cases [-v] [-q] [-x] [-d FOLDER] [PATTERN...]
+ *
+ * Patterns are shell wildcards over case names; without one all cases run. Prints a line per case that does
+ * not pass (-v: for every case), and a summary. Each case runs in its own process, so a crash is a result
+ * like any other. -x: nothing is optimised (every node runs as written). The exit status is 1 when a case
+ * failed or crashed; an operator without a kernel is "unsupported" and does not count. */
+#include <fnmatch.h>
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/vec.h"
+#include "native/native.h"
+#include "onnx/wire.h"
+
+enum outcome { PASS, FAIL, UNSUPPORTED, CRASH, N_OUTCOMES };
+static const char *const outcome_names[] = {"pass", "FAIL", "unsupported", "CRASH"};
+
+static bool verbose, quiet, unoptimized;
+
+typedef struct case_value {
+    bool is_output;
+    char kind[16], name[512], file[512];
+} case_value;
+
+typedef struct node_case {
+    double rtol, atol;
+    PG_VEC(case_value) values;
+} node_case;
+
+/* Cases whose outputs are random numbers: only type and shape are compared. */
+static bool is_random(const char *name)
+{
+    return strncmp(name, "test_bernoulli", 14) == 0;
+}
+
+static pg_status read_case(const char *folder, node_case *out)
+{
+    char path[4096];
+    pg_buf text = {0};
+    snprintf(path, sizeof path, "%s/case.txt", folder);
+    PG_TRY(pg_file_read(path, 1 << 20, &text));
+    *out = (node_case){.rtol = 1e-3, .atol = 1e-7};
+    pg_str rest = pg_buf_str(&text), line;
+    while (pg_str_split(&rest, '\n', &line)) {
+        char buffer[2048], side[16];
+        case_value value = {0};
+        snprintf(buffer, sizeof buffer, "%" PG_STR_FMT, PG_STR_ARG(line));
+        if (sscanf(buffer, "rtol %lf", &out->rtol) == 1 || sscanf(buffer, "atol %lf", &out->atol) == 1)
+            continue;
+        if (sscanf(buffer, "%15s %15s %511s %511s", side, value.kind, value.name, value.file) != 4)
+            continue;
+        value.is_output = strcmp(side, "output") == 0;
+        PG_VEC_PUSH(&out->values, value);
+    }
+    pg_buf_deinit(&text);
+    return NULL;
+}
+
+static pg_status parse_sequence(pg_wire_source source, pg_str message, pg_value *out);
+
+/* OptionalProto: 3 is a tensor, 5 a sequence, 7 another optional. */
+static pg_status parse_optional(pg_wire_source source, pg_str message, pg_value *out)
+{
+    pg_wire_cursor cursor = pg_wire_open(source, message);
+    *out = (pg_value){0};
+    for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
+        if (field.kind != PG_WIRE_BYTES)
+            continue;
+        if (field.number == 3) {
+            pg_tensor tensor;
+            PG_TRY(pg_tensor_parse_pb(field.bytes.ptr, field.bytes.len, "optional", &tensor, NULL));
+            *out = pg_value_of_tensor(tensor);
+        } else if (field.number == 5) {
+            PG_TRY(parse_sequence(source, field.bytes, out));
+        } else if (field.number == 7) {
+            PG_TRY(parse_optional(source, field.bytes, out));
+        }
+    }
+    return cursor.status;
+}
+
+/* SequenceProto: 3 is a tensor, 5 a sequence, 7 an optional; each may repeat. */
+static pg_status parse_sequence(pg_wire_source source, pg_str message, pg_value *out)
+{
+    pg_wire_cursor cursor = pg_wire_open(source, message);
+    PG_VEC(pg_value) items = {0};
+    for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
+        pg_value item = {0};
+        if (field.kind != PG_WIRE_BYTES || field.number < 3)
+            continue;
+        if (field.number == 3) {
+            pg_tensor tensor;
+            PG_TRY(pg_tensor_parse_pb(field.bytes.ptr, field.bytes.len, "sequence", &tensor, NULL));
+            item = pg_value_of_tensor(tensor);
+        } else if (field.number == 5) {
+            PG_TRY(parse_sequence(source, field.bytes, &item));
+        } else if (field.number == 7) {
+            PG_TRY(parse_optional(source, field.bytes, &item));
+        }
+        PG_VEC_PUSH(&items, item);
+    }
+    *out = (pg_value){.kind = PG_VALUE_SEQUENCE};
+    out->sequence.items = items.items;
+    out->sequence.count = items.len;
+    return cursor.status;
+}
+
+static pg_status load_value(const char *folder, const case_value *value, pg_value *out)
+{
+    char path[4096];
+    pg_file_map map;
+    pg_tensor tensor;
+    snprintf(path, sizeof path, "%s/%s", folder, value->file);
+    PG_TRY(pg_file_map_open(path, &map)); /* stays open: tensors point into it */
+    pg_wire_source source = {(const char *)map.data};
+    pg_str bytes = {(const char *)map.data, (size_t)map.size};
+    if (strcmp(value->kind, "sequence") == 0)
+        return parse_sequence(source, bytes, out);
+    if (strcmp(value->kind, "optional") == 0)
+        return parse_optional(source, bytes, out);
+    PG_TRY(pg_tensor_parse_pb(map.data, map.size, path, &tensor, NULL));
+    *out = pg_value_of_tensor(tensor);
+    return NULL;
+}
+
+static bool is_close(double got, double want, const node_case *test)
+{
+    if (isnan(want) || isnan(got))
+        return isnan(want) && isnan(got);
+    if (isinf(want) || isinf(got))
+        return want == got;
+    return fabs(got - want) <= test->atol + test->rtol * fabs(want);
+}
+
+static void component(const pg_tensor *tensor, uint64_t i, double *real, double *imaginary)
+{
+    *imaginary = 0;
+    if (tensor->dtype == PG_C64) {
+        *real = (double)((const float *)tensor->data)[2 * i];
+        *imaginary = (double)((const float *)tensor->data)[2 * i + 1];
+    } else if (tensor->dtype == PG_C128) {
+        *real = ((const double *)tensor->data)[2 * i];
+        *imaginary = ((const double *)tensor->data)[2 * i + 1];
+    } else {
+        *real = pg_tensor_get_f64(tensor, i);
+    }
+}
+
+static pg_status compare_tensors(const pg_tensor *got, const pg_tensor *want, const node_case *test,
+                                 bool values)
+{
+    if (got->dtype != want->dtype)
+        return pg_err(PG_ERR_FAILED, "type %s, expected %s", pg_dtype_name(got->dtype),
+                      pg_dtype_name(want->dtype));
+    if (!pg_tensor_same_shape(got, want)) {
+        pg_buf a = {0}, b = {0};
+        pg_shape_text(&a, got->rank, got->dims);
+        pg_shape_text(&b, want->rank, want->dims);
+        return pg_err(PG_ERR_FAILED, "shape %s, expected %s", pg_buf_cstr(&a), pg_buf_cstr(&b));
+    }
+    uint64_t count = values ? pg_tensor_count(want) : 0, bad = 0;
+    char first[300] = "";
+    for (uint64_t i = 0; i < count; i++) {
+        double a, b, ai, bi;
+        if (want->dtype == PG_STRING) {
+            pg_str s = ((const pg_str *)got->data)[i], t = ((const pg_str *)want->data)[i];
+            if (!pg_str_eq(s, t) && bad++ == 0)
+                snprintf(first, sizeof first, "element %llu is '%" PG_STR_FMT "', expected '%" PG_STR_FMT "'",
+                         (unsigned long long)i, PG_STR_ARG(s), PG_STR_ARG(t));
+            continue;
+        }
+        component(got, i, &a, &ai);
+        component(want, i, &b, &bi);
+        if ((!is_close(a, b, test) || !is_close(ai, bi, test)) && bad++ == 0)
+            snprintf(first, sizeof first, "element %llu is %.9g, expected %.9g", (unsigned long long)i, a, b);
+    }
+    if (bad == 0)
+        return NULL;
+    return pg_err(PG_ERR_FAILED, "%llu of %llu differ; %s", (unsigned long long)bad,
+                  (unsigned long long)count, first);
+}
+
+static pg_status compare_values(const pg_value *got, const pg_value *want, const node_case *test, bool values)
+{
+    if (got->kind != want->kind)
+        return pg_err(PG_ERR_FAILED, "kind of value %d, expected %d", (int)got->kind, (int)want->kind);
+    if (want->kind == PG_VALUE_TENSOR)
+        return compare_tensors(&got->tensor, &want->tensor, test, values);
+    if (want->kind != PG_VALUE_SEQUENCE)
+        return NULL;
+    if (got->sequence.count != want->sequence.count)
+        return pg_err(PG_ERR_FAILED, "a sequence of %zu, expected %zu", got->sequence.count,
+                      want->sequence.count);
+    for (size_t i = 0; i < want->sequence.count; i++)
+        PG_TRY_CTX(compare_values(&got->sequence.items[i], &want->sequence.items[i], test, values),
+                   "item %zu", i);
+    return NULL;
+}
+
+static pg_status run_case(const char *folder, const char *name)
+{
+    node_case test;
+    char path[4096];
+    pg_model *model;
+    pg_session *session;
+    pg_feed feed = {0}, results = {0};
+    pg_native_options options = {.no_optimization = unoptimized};
+    PG_TRY(read_case(folder, &test));
+    snprintf(path, sizeof path, "%s/model.onnx", folder);
+    PG_TRY(pg_model_load(path, NULL, &model));
+    PG_TRY(pg_session_new(model, &options, &session));
+    for (size_t i = 0; i < test.values.len; i++) {
+        const case_value *value = &test.values.items[i];
+        if (value->is_output)
+            continue;
+        pg_value *slot = pg_feed_add(&feed, pg_str_c(value->name), (pg_value){0});
+        PG_TRY(load_value(folder, value, slot));
+    }
+    PG_TRY(pg_session_run(session, &feed, &results));
+    for (size_t i = 0; i < test.values.len; i++) {
+        const case_value *value = &test.values.items[i];
+        pg_value want;
+        if (!value->is_output)
+            continue;
+        PG_TRY(load_value(folder, value, &want));
+        pg_value *got = pg_feed_find(&results, pg_str_c(value->name));
+        if (got == NULL)
+            return pg_err(PG_ERR_FAILED, "output '%s' is missing", value->name);
+        PG_TRY_CTX(compare_values(got, &want, &test, !is_random(name)), "output '%s'", value->name);
+        pg_value_deinit(&want);
+    }
+    pg_feed_deinit(&feed);
+    pg_feed_deinit(&results);
+    pg_session_free(session);
+    pg_model_unref(model);
+    PG_VEC_FREE(&test.values);
+    return NULL;
+}
+
+/* In the child: the outcome is the exit status, the message goes through the pipe. */
+static void run_in_child(int pipe_end, const char *folder, const char *name)
+{
+    pg_status status = run_case(folder, name);
+    const char *message = pg_status_message(status);
+    int code = status == NULL ? PASS : pg_status_code(status) == PG_ERR_UNSUPPORTED ? UNSUPPORTED : FAIL;
+    ssize_t written = write(pipe_end, message, strlen(message));
+    (void)written;
+    exit(code); /* lets sanitizers report */
+}
+
+static enum outcome run_isolated(const char *folder, const char *name, char *message, size_t size)
+{
+    int ends[2], wait_status;
+    if (pipe(ends) != 0)
+        return CRASH;
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        alarm(120);
+        run_in_child(ends[1], folder, name);
+    }
+    close(ends[1]);
+    size_t used = 0;
+    for (ssize_t n; used + 1 < size && (n = read(ends[0], message + used, size - 1 - used)) > 0;)
+        used += (size_t)n;
+    message[used] = '\0';
+    close(ends[0]);
+    if (child < 0 || waitpid(child, &wait_status, 0) != child)
+        return CRASH;
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) <= UNSUPPORTED)
+        return (enum outcome)WEXITSTATUS(wait_status);
+    snprintf(message, size, WIFSIGNALED(wait_status) ? "signal %d" : "exit status %d",
+             WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status));
+    return CRASH;
+}
+
+static bool is_selected(const char *name, char **patterns, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (fnmatch(patterns[i], name, 0) == 0 ||
+            (strncmp(name, "test_", 5) == 0 && fnmatch(patterns[i], name + 5, 0) == 0))
+            return true;
+    return n == 0;
+}
+
+int main(int argc, char **argv)
+{
+    char folder[2048];
+    snprintf(folder, sizeof folder, "%s/.cache/polygraphy-c/node-cases-1.23.2",
+             getenv("HOME") != NULL ? getenv("HOME") : "");
+    for (int option; (option = getopt(argc, argv, "vqxd:")) != -1;) {
+        if (option == 'd')
+            snprintf(folder, sizeof folder, "%s", optarg);
+        else if (option == 'v')
+            verbose = true;
+        else if (option == 'q')
+            quiet = true;
+        else if (option == 'x')
+            unoptimized = true;
+        else
+            return 2;
+    }
+    pg_arena arena = {0};
+    char **names;
+    size_t count;
+    int totals[N_OUTCOMES] = {0};
+    pg_status status = pg_path_list(folder, &arena, &names, &count);
+    if (status != NULL) {
+        fprintf(stderr, "%s; make the cases with scripts/gen_node_cases.py\n", pg_status_message(status));
+        pg_status_drop(status);
+        return 2;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char path[3072], message[2048];
+        if (!is_selected(names[i], argv + optind, argc - optind))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        fflush(stdout);
+        enum outcome outcome = run_isolated(path, names[i], message, sizeof message);
+        totals[outcome]++;
+        if (verbose || (!quiet && outcome != PASS))
+            printf("%-11s %s%s%s\n", outcome_names[outcome], names[i], message[0] != '\0' ? ": " : "",
+                   message);
+    }
+    printf("%d passed, %d failed, %d crashed, %d unsupported\n", totals[PASS], totals[FAIL], totals[CRASH],
+           totals[UNSUPPORTED]);
+    pg_arena_deinit(&arena);
+    return totals[FAIL] + totals[CRASH] > 0;
+}
