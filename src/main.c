@@ -1,7 +1,7 @@
 /* The program's entry: everything is in tools/. */
-#include "base/status.h"
+#include "tools/tools.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-    return 0;
+    return pg_tools_main(argc, argv);
 }

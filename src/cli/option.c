@@ -1,0 +1,143 @@
+#include "cli/option.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "log/log.h"
+
+static bool names_contain(const char *list, pg_str name)
+{
+    pg_str rest = pg_str_c(list), part;
+    while (list != NULL && pg_str_split(&rest, ' ', &part))
+        if (pg_str_eq(part, name))
+            return true;
+    return false;
+}
+
+static void bind_row(const pg_group_use *use, const pg_option *row, void *values, pg_bound_options *out)
+{
+    pg_bound_option bound = {.row = row, .group = use->group};
+    pg_str rest = pg_str_c(row->names), part;
+    while (bound.n_names < PG_COUNT(bound.names) && pg_str_split(&rest, ' ', &part))
+        bound.names[bound.n_names++] = part;
+    if (names_contain(use->without, bound.names[0]))
+        return;
+    bound.required = (row->flags & PG_OPTION_REQUIRED) != 0 || names_contain(use->required, bound.names[0]);
+    if (values != NULL && row->missing == NULL)
+        bound.field = (char *)values + use->offset + row->offset;
+    out->items[out->count++] = bound;
+}
+
+pg_bound_options pg_options_bind(const pg_command *command, void *values, pg_arena *arena)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < command->n_groups; i++)
+        total += command->groups[i].group->n_options;
+    pg_bound_options out = {.items = PG_ARENA_ARRAY(arena, pg_bound_option, total + 1)};
+    for (size_t i = 0; i < command->n_groups; i++)
+        for (size_t j = 0; j < command->groups[i].group->n_options; j++)
+            bind_row(&command->groups[i], &command->groups[i].group->options[j], values, &out);
+    return out;
+}
+
+pg_arity pg_option_arity(const pg_option *option)
+{
+    if (option->arity != PG_ARITY_BY_TYPE)
+        return option->arity;
+    switch (option->type) {
+    case PG_ARG_FLAG:
+    case PG_ARG_COUNT:
+        return PG_ARITY_NONE;
+    case PG_ARG_MAYBE:
+        return PG_ARITY_OPTIONAL;
+    case PG_ARG_LIST:
+        return PG_ARITY_SOME;
+    default:
+        return PG_ARITY_ONE;
+    }
+}
+
+char *pg_option_label(const pg_bound_option *option, pg_arena *arena)
+{
+    pg_str names = pg_str_c(option->row->names);
+    char *label = pg_arena_cstr(arena, names);
+    for (char *c = label; *c != '\0'; c++)
+        if (*c == ' ')
+            *c = '/';
+    return label;
+}
+
+char *pg_option_metavar(const pg_option *option, pg_arena *arena)
+{
+    if (option->metavar != NULL)
+        return pg_arena_cstr(arena, pg_str_c(option->metavar));
+    pg_str rest = pg_str_c(option->names), part = PG_STR_EMPTY;
+    while (pg_str_split(&rest, ' ', &part) && part.ptr[0] == '-' && !pg_str_starts(part, PG_STR("--")))
+        continue;
+    if (part.ptr[0] != '-')
+        return pg_arena_cstr(arena, part);
+    char *name = pg_arena_cstr(arena, pg_str_sub(part, 2, part.len));
+    for (char *c = name; *c != '\0'; c++)
+        *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    return name;
+}
+
+static const char *name_of(const pg_bound_option *option, pg_arena *arena)
+{
+    return pg_arena_cstr(arena, option->names[0]);
+}
+
+static pg_status check_used(const pg_parse_result *parsed, pg_arena *arena)
+{
+    for (size_t i = 0; i < parsed->n_used; i++) {
+        const pg_option *row = parsed->used[i]->row;
+        const char *name = name_of(parsed->used[i], arena);
+        if (row->deprecated != NULL)
+            PG_LOG_WARNING("%s is deprecated: use %s instead.", name, row->deprecated);
+        if (row->missing != NULL)
+            return pg_err(PG_ERR_UNSUPPORTED, "option '%s' is not available in this version: it needs %s",
+                          name, row->missing);
+    }
+    return NULL;
+}
+
+pg_status pg_options_finish(const pg_command *command, void *values, const pg_parse_result *parsed,
+                            pg_arena *arena)
+{
+    PG_TRY(check_used(parsed, arena));
+    for (size_t i = 0; i < command->n_groups; i++)
+        if (command->groups[i].group->finish != NULL)
+            PG_TRY(command->groups[i].group->finish((char *)values + command->groups[i].offset, arena));
+    return NULL;
+}
+
+const char *pg_suggest(pg_str word, const char *const *candidates, size_t count)
+{
+    size_t limit = word.len < 4 ? 1 : word.len < 9 ? 2 : 3, best = limit + 1;
+    const char *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        size_t distance = pg_str_distance(word, pg_str_c(candidates[i]), limit);
+        if (distance < best) {
+            best = distance;
+            found = candidates[i];
+        }
+    }
+    return found;
+}
+
+const char *pg_options_suggest(const pg_command *command, const char *word, pg_arena *arena)
+{
+    pg_bound_options options = pg_options_bind(command, NULL, arena);
+    pg_str text = pg_str_c(word);
+    const char **names =
+        PG_ARENA_ARRAY(arena, const char *, options.count *PG_COUNT(options.items->names) + 1);
+    size_t count = 0;
+    if (!pg_str_starts(text, PG_STR("-")))
+        return NULL;
+    for (size_t i = 0; i < options.count; i++)
+        for (size_t j = 0; j < options.items[i].n_names; j++)
+            if (options.items[i].names[j].len > 2 && !pg_option_is_positional(options.items[i].row))
+                names[count++] = pg_arena_cstr(arena, options.items[i].names[j]);
+    return pg_suggest(pg_str_sub(text, 0, pg_str_find(text, '=')), names, count);
+}

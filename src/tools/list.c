@@ -1,0 +1,109 @@
+#include "args/args.h"
+#include "tools/tools.h"
+
+/* Options that every group of commands takes and hands to the command chosen. */
+static const pg_group_use logging_use[] = {{&pg_group_logging, 0}};
+#define COMMAND_GROUP(name_, summary_, children_)                            \
+    static const pg_command name_ = {.name = #name_,                         \
+                                     .summary = summary_,                    \
+                                     .groups = logging_use,                  \
+                                     .n_groups = PG_COUNT(logging_use),      \
+                                     .values_size = sizeof(pg_args_logging), \
+                                     .children = children_}
+
+/* Commands of the peer that this version lacks. A row leaves this list when its command arrives. */
+#define MISSING(id, name_, summary_, missing_) \
+    static const pg_command id = {.name = name_, .summary = summary_, .missing = missing_}
+MISSING(convert, "convert", "Convert a model to another format.", "model conversion");
+MISSING(inspect_model, "model", "Print the structure of a model.", "the model printer");
+MISSING(inspect_data, "data", "Print saved inputs, outputs and accuracy results.", "the data printer");
+MISSING(inspect_tactics, "tactics", "Print a tactic replay file.", "TensorRT tactic replays");
+MISSING(inspect_capability, "capability", "Find the nodes that TensorRT does not support.", "TensorRT");
+MISSING(inspect_diff_tactics, "diff-tactics", "Find tactics that only bad replays have.",
+        "TensorRT tactic replays");
+MISSING(inspect_sparsity, "sparsity", "Check weights for the 2:4 pattern.", "the sparsity check");
+MISSING(check_lint, "lint", "Find faulty nodes of a model.", "the model checker");
+MISSING(check_accuracy, "accuracy", "Judge saved accuracy results by other tolerances.",
+        "saved accuracy results");
+MISSING(surgeon_extract, "extract", "Cut a part out of a model.", "model editing");
+MISSING(surgeon_sanitize, "sanitize", "Fold constants and clean a model up.", "model editing");
+MISSING(surgeon_insert, "insert", "Insert a node into a model.", "model editing");
+MISSING(surgeon_prune, "prune", "Prune weights to the 2:4 pattern.", "model editing");
+MISSING(surgeon_weight_strip, "weight-strip", "Drop the weights of a model.", "model editing");
+MISSING(surgeon_weight_reconstruct, "weight-reconstruct", "Fill stripped weights with random values.",
+        "model editing");
+MISSING(template_trt_network, "trt-network", "Write a TensorRT network script.", "script templates");
+MISSING(template_trt_config, "trt-config", "Write a TensorRT configuration script.", "script templates");
+MISSING(template_onnx_gs, "onnx-gs", "Write a model editing script.", "script templates");
+MISSING(template_shard_hints, "shard-hints", "Write sharding hints.", "model sharding");
+MISSING(debug_build, "build", "Build an engine again and again.", "TensorRT");
+MISSING(debug_precision, "precision", "Find the layers that need a higher precision.", "TensorRT");
+MISSING(debug_reduce, "reduce", "Find the smallest model that fails.", "the debugging loop");
+MISSING(debug_repeat, "repeat", "Repeat a command and sort its artifacts.", "the debugging loop");
+MISSING(data_concat, "concat", "Join the iterations of result files.", "result file editing");
+MISSING(data_merge, "merge", "Join the tensors of result files.", "result file editing");
+MISSING(plugin_match, "match", "Find plugin patterns in a model.", "plugin patterns");
+MISSING(plugin_list, "list", "Count plugin patterns in a model.", "plugin patterns");
+MISSING(plugin_replace, "replace", "Replace plugin patterns in a model.", "plugin patterns");
+MISSING(plugin_autotune, "autotune", "Choose plugins by build time.", "plugin patterns");
+MISSING(multi_device_shard, "shard", "Shard a model over several devices.", "model sharding");
+
+static const pg_command *const inspect_list[] = {
+    &inspect_model,    &inspect_data, &inspect_tactics, &inspect_capability, &inspect_diff_tactics,
+    &inspect_sparsity, NULL};
+static const pg_command *const check_list[] = {&check_lint, &check_accuracy, NULL};
+static const pg_command *const surgeon_list[] = {&surgeon_extract,
+                                                 &surgeon_sanitize,
+                                                 &surgeon_insert,
+                                                 &surgeon_prune,
+                                                 &surgeon_weight_strip,
+                                                 &surgeon_weight_reconstruct,
+                                                 NULL};
+static const pg_command *const template_list[] = {&template_trt_network, &template_trt_config,
+                                                  &template_onnx_gs, &template_shard_hints, NULL};
+static const pg_command *const debug_list[] = {&debug_build, &debug_precision, &debug_reduce, &debug_repeat,
+                                               NULL};
+static const pg_command *const data_list[] = {&data_concat, &data_merge, NULL};
+static const pg_command *const plugin_list_[] = {&plugin_match, &plugin_list, &plugin_replace,
+                                                 &plugin_autotune, NULL};
+static const pg_command *const multi_device_list[] = {&multi_device_shard, NULL};
+
+COMMAND_GROUP(inspect, "Print models, data and replay files.", inspect_list);
+COMMAND_GROUP(check, "Check models and saved results.", check_list);
+COMMAND_GROUP(surgeon, "Edit ONNX models.", surgeon_list);
+COMMAND_GROUP(template, "Write script templates.", template_list);
+COMMAND_GROUP(debug, "Find the cause of a failure.", debug_list);
+COMMAND_GROUP(data, "Edit saved inputs and outputs.", data_list);
+COMMAND_GROUP(plugin, "Find and replace plugin patterns.", plugin_list_);
+static const pg_command multi_device = {.name = "multi-device",
+                                        .summary = "Prepare models for several devices.",
+                                        .groups = logging_use,
+                                        .n_groups = PG_COUNT(logging_use),
+                                        .values_size = sizeof(pg_args_logging),
+                                        .children = multi_device_list};
+
+static const pg_command *const root_list[] = {&convert, &inspect, &check,  &surgeon,      &template,
+                                              &debug,   &data,    &plugin, &multi_device, NULL};
+
+static const pg_option root_rows[] = {
+    {"-v --version", PG_FIELD(pg_root_args, version), .help = "print the version and exit"},
+    {"--completion", PG_FIELD(pg_root_args, completion), .metavar = "SHELL", .arity = PG_ARITY_ONE,
+     .help = "print a completion script for bash, zsh or fish", .flags = PG_OPTION_OURS},
+    {"--complete", PG_FIELD(pg_root_args, complete), .arity = PG_ARITY_REST,
+     .flags = PG_OPTION_OURS | PG_OPTION_HIDDEN},
+    {"--dump-options", PG_FIELD(pg_root_args, dump_options), .flags = PG_OPTION_OURS | PG_OPTION_HIDDEN,
+     .help = "print every option of every command as tab-separated lines"},
+};
+static const pg_group root_group = {NULL, root_rows, PG_COUNT(root_rows)};
+static const pg_group_use root_use[] = {{&root_group, 0}};
+
+const pg_command pg_command_root = {
+    .name = "polygraphy",
+    .summary =
+        "Run models on several inference runtimes, compare what they answer, and find out where and why it "
+        "differs.",
+    .groups = root_use,
+    .n_groups = PG_COUNT(root_use),
+    .values_size = sizeof(pg_root_args),
+    .children = root_list,
+};

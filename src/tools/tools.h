@@ -1,0 +1,21 @@
+/* The command list. To add a command: its own file (or folder) here with a const pg_command, one line in the
+ * list of its parent in list.c, and its option groups in args/. */
+#ifndef PG_TOOLS_TOOLS_H
+#define PG_TOOLS_TOOLS_H
+
+#include "cli/exit.h"
+#include "cli/option.h"
+
+typedef struct pg_root_args {
+    bool version, dump_options;
+    pg_opt_text completion;
+    pg_arg_list complete;
+} pg_root_args;
+extern const pg_command pg_command_root;
+
+extern const pg_command pg_command_run;
+
+/* The whole program: parses, runs one command, prints the final error. */
+pg_exit pg_tools_main(int argc, char **argv);
+
+#endif
