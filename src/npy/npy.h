@@ -46,7 +46,7 @@ PG_MUST_USE pg_status pg_npy_read(const void *bytes, uint64_t size, pg_buffer *o
 /* True when the file's type did not tell the element type ('<V1'), so the caller may know better. */
 bool pg_npy_is_ambiguous(const pg_npy_header *header);
 
-/* A counted buffer over a mapped file; closes the map with its last owner (at once on no error). */
+/* A counted buffer over a mapped file; takes the map over and closes it with the last owner. */
 pg_buffer *pg_buffer_from_map(pg_file_map *map);
 
 /* What is written for a tensor: the header's text and the elements, as few bytes of memory as possible. */
