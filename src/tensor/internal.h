@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "tensor/dtype_convert.h"
 
 static inline uint32_t pg_f32_bits(float value)
@@ -48,5 +49,20 @@ void pg_f32_to_small_floats(pg_dtype dtype, const float *in, uint8_t *out, size_
 PG_MUST_USE pg_status pg_cast_from_strings(const pg_tensor *in, const pg_cast_options *options,
                                            pg_tensor *out);
 PG_MUST_USE pg_status pg_cast_to_strings(const pg_tensor *in, pg_tensor *out);
+
+/* ---- The common format of an array's floats (text_float.c) ---- */
+
+/* Filled by one pass over the values to be shown, then used to write each of them. */
+typedef struct pg_float_format {
+    pg_dtype dtype; /* PG_F16, PG_F32 or PG_F64 */
+    bool plus;      /* write "+" before positive values */
+    bool scientific;
+    int digits; /* scientific: after the point, the same for all */
+    int exponent_digits;
+    int left, right; /* characters before and after the point */
+} pg_float_format;
+void pg_float_format_init(pg_float_format *format, pg_dtype dtype, bool plus, const double *values,
+                          size_t count);
+void pg_float_format_put(const pg_float_format *format, pg_buf *out, double value);
 
 #endif

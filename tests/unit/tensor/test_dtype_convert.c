@@ -232,8 +232,57 @@ TEST(cast_of_empty_and_rank_0)
     pg_tensor_deinit(&out);
 }
 
-TEST_MAIN(RUN(half_widens_every_pattern); RUN(half_narrows_to_the_nearest_even);
-          RUN(half_arrays_agree_with_single_values); RUN(bf16_rounds_to_even_and_keeps_nan);
-          RUN(small_floats_round_trip); RUN(small_floats_overflow_as_cast_states); RUN(e8m0_rounds_by_mode);
+TEST(strings_to_numbers)
+{
+    const pg_str texts[] = {PG_STR("7"), PG_STR(" -3 "), PG_STR("1.9"), PG_STR("300")};
+    pg_tensor in, out;
+    CHECK_OK(pg_tensor_borrow(&in, PG_STRING, 1, (int64_t[]){4}, texts));
+    CHECK_OK(pg_tensor_cast(&in, PG_U8, NULL, &out));
+    CHECK(memcmp(out.data, (uint8_t[]){7, 253, 1, 44}, 4) == 0);
+    pg_tensor_deinit(&out);
+    CHECK_OK(pg_tensor_cast(&in, PG_I4, NULL, &out));
+    CHECK_INT(((uint8_t *)out.data)[0], 0xd7);
+    pg_tensor_deinit(&out);
+    CHECK_OK(pg_tensor_cast(&in, PG_F16, NULL, &out));
+    CHECK_NEAR(pg_tensor_get_f64(&out, 3), 300, 0);
+    pg_tensor_deinit(&out);
+    CHECK_ERR(pg_tensor_cast(&in, PG_I32, &pg_cast_numpy, &out), PG_ERR_INVALID, "element 2, '1.9'");
+    CHECK(out.data == NULL);
+    const pg_str special[] = {PG_STR("NaN"), PG_STR("-INF"), PG_STR("18446744073709551615"), PG_STR("")};
+    CHECK_OK(pg_tensor_borrow(&in, PG_STRING, 1, (int64_t[]){2}, special));
+    CHECK_OK(pg_tensor_cast(&in, PG_F64, NULL, &out));
+    CHECK(isnan(pg_tensor_get_f64(&out, 0)) && pg_tensor_get_f64(&out, 1) == -(double)INFINITY);
+    pg_tensor_deinit(&out);
+    CHECK_ERR(pg_tensor_cast(&in, PG_I32, NULL, &out), PG_ERR_INVALID,
+              "'NaN', is not a number of type int32");
+    CHECK_OK(pg_tensor_borrow(&in, PG_STRING, 1, (int64_t[]){2}, special + 2));
+    CHECK_ERR(pg_tensor_cast(&in, PG_U64, NULL, &out), PG_ERR_INVALID, "element 1, ''");
+    in.dims[0] = 1;
+    CHECK_OK(pg_tensor_cast(&in, PG_U64, NULL, &out));
+    CHECK(((uint64_t *)out.data)[0] == UINT64_MAX);
+    pg_tensor_deinit(&out);
+    in.dims[0] = 2;
+    CHECK_OK(pg_tensor_cast(&in, PG_BOOL, &pg_cast_numpy, &out));
+    CHECK(memcmp(out.data, (uint8_t[]){1, 0}, 2) == 0);
+    pg_tensor_deinit(&out);
+}
+
+TEST(numbers_to_strings)
+{
+    const float values[] = {0.1f, -2, 1e-7f, INFINITY};
+    pg_tensor in, out;
+    CHECK_OK(pg_tensor_borrow(&in, PG_F32, 2, (int64_t[]){2, 2}, values));
+    CHECK_OK(pg_tensor_cast(&in, PG_STRING, NULL, &out));
+    const pg_str *texts = out.data;
+    CHECK(pg_str_is(texts[0], "0.1") && pg_str_is(texts[1], "-2.0"));
+    CHECK(pg_str_is(texts[2], "1e-07") && pg_str_is(texts[3], "inf"));
+    CHECK_INT(out.rank, 2);
+    pg_tensor_deinit(&out);
+}
+
+TEST_MAIN(RUN(strings_to_numbers); RUN(numbers_to_strings); RUN(half_widens_every_pattern);
+          RUN(half_narrows_to_the_nearest_even); RUN(half_arrays_agree_with_single_values);
+          RUN(bf16_rounds_to_even_and_keeps_nan); RUN(small_floats_round_trip);
+          RUN(small_floats_overflow_as_cast_states); RUN(e8m0_rounds_by_mode);
           RUN(packing_puts_the_first_element_in_the_low_bits); RUN(float_to_integer_out_of_range);
           RUN(tensor_cast_of_a_large_tensor); RUN(cast_of_empty_and_rank_0);)
