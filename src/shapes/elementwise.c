@@ -37,7 +37,7 @@ static pg_status broadcast_as(pg_infer *c, size_t first, size_t last, pg_dtype e
     bool known;
     uint32_t rank;
     pg_dim *dims;
-    PG_TRY(pg_broadcast_dims(c, first, last, &known, &rank, &dims));
+    PG_TRY(pg_infer_broadcast(c, first, last, &known, &rank, &dims));
     if (known)
         pg_set_tensor(c, 0, elem, rank, dims);
     else

@@ -141,8 +141,8 @@ static pg_status broadcast_dim(const pg_infer *c, pg_dim *into, pg_dim dim)
     return NULL;
 }
 
-pg_status pg_broadcast_dims(pg_infer *c, size_t first, size_t last, bool *known, uint32_t *out_rank,
-                            pg_dim **out_dims)
+pg_status pg_infer_broadcast(pg_infer *c, size_t first, size_t last, bool *known, uint32_t *out_rank,
+                             pg_dim **out_dims)
 {
     uint32_t rank = 0;
     *known = true;

@@ -1,6 +1,8 @@
 /* Walks graphs in order and applies the rules. */
 #include "shapes/internal.h"
 
+#include <stdlib.h>
+
 static const pg_shape_rule *const tables[] = {
     pg_shape_rules_elementwise, pg_shape_rules_movement, pg_shape_rules_reduce,
     pg_shape_rules_nn,          pg_shape_rules_control,
@@ -82,7 +84,10 @@ static pg_fact fact_of_weight(pg_shapes *shapes, const pg_weight *weight)
                              .has_shape = true,
                              .rank = weight->rank,
                              .dims = dims}};
-    if (weight->rank > 1 || count > PG_MOST_VALUES || (weight->dtype != PG_I64 && weight->dtype != PG_I32))
+    bool is_float = weight->dtype == PG_F32 && weight->rank == 1 && count <= PG_MOST_FLOATS;
+    bool is_int =
+        (weight->dtype == PG_I64 || weight->dtype == PG_I32) && weight->rank <= 1 && count <= PG_MOST_VALUES;
+    if (!is_float && !is_int)
         return fact;
     pg_tensor tensor;
     pg_status status = pg_weight_load(shapes->model, weight, &tensor);
@@ -90,11 +95,17 @@ static pg_fact fact_of_weight(pg_shapes *shapes, const pg_weight *weight)
         pg_status_drop(status); /* without its values the weight's type still helps */
         return fact;
     }
-    pg_dim *values = PG_ARENA_ARRAY(&shapes->arena, pg_dim, count);
-    for (uint64_t i = 0; i < count; i++)
-        values[i] = pg_dim_of(pg_tensor_get_i64(&tensor, i));
-    fact.values = values;
-    fact.n_values = count;
+    if (is_float) {
+        float *floats = PG_ARENA_ARRAY(&shapes->arena, float, count);
+        memcpy(floats, tensor.data, count * sizeof *floats);
+        fact.floats = floats;
+    } else {
+        pg_dim *values = PG_ARENA_ARRAY(&shapes->arena, pg_dim, count);
+        for (uint64_t i = 0; i < count; i++)
+            values[i] = pg_dim_of(pg_tensor_get_i64(&tensor, i));
+        fact.values = values;
+        fact.n_values = count;
+    }
     pg_tensor_deinit(&tensor);
     return fact;
 }

@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "shapes/shapes.h"
 
-enum { PG_MOST_VALUES = 256 }; /* longest integer tensor whose elements are followed */
+enum { PG_MOST_VALUES = 256, PG_MOST_FLOATS = 16 }; /* longest lists whose elements are followed */
 
 /* What is known of one value. A zeroed fact: nothing. */
 typedef struct pg_fact {
@@ -14,6 +14,8 @@ typedef struct pg_fact {
     const pg_dim *values; /* elements of an integer tensor of rank 0 or 1; an element without value and name
                              is unknown */
     size_t n_values;      /* meaningful when values is not NULL */
+    const float *floats;  /* elements of a short float32 list (scales), all known; their number is the type's
+                             only dim */
 } pg_fact;
 
 typedef struct pg_infer pg_infer;
@@ -89,8 +91,8 @@ static inline pg_dtype pg_elem(const pg_infer *c, size_t i)
     return pg_in(c, i) != NULL ? pg_in(c, i)->type.elem : PG_UNDEFINED;
 }
 /* NumPy broadcasting of the inputs [first, last). False when a rank is unknown. */
-PG_MUST_USE pg_status pg_broadcast_dims(pg_infer *c, size_t first, size_t last, bool *known,
-                                        uint32_t *out_rank, pg_dim **out_dims);
+PG_MUST_USE pg_status pg_infer_broadcast(pg_infer *c, size_t first, size_t last, bool *known,
+                                         uint32_t *out_rank, pg_dim **out_dims);
 
 /* Facts of the outputs of graph attribute `attr`, given facts for its inputs; false when the node has no such
  * graph. */

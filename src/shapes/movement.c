@@ -505,7 +505,7 @@ static pg_status expand(pg_infer *c)
     uint32_t rank;
     pg_dim *dims;
     c->in = both;
-    pg_status status = pg_broadcast_dims(c, 0, 2, &known, &rank, &dims);
+    pg_status status = pg_infer_broadcast(c, 0, 2, &known, &rank, &dims);
     c->in = saved;
     PG_TRY(status);
     pg_set_tensor(c, 0, pg_elem(c, 0), rank, dims);

@@ -190,7 +190,7 @@ static pg_status matmul_of(pg_infer *c, size_t left, size_t right, pg_dtype elem
     c->in = both;
     size_t n_in = c->n_in;
     c->n_in = 2;
-    pg_status status = pg_broadcast_dims(c, 0, 2, &known, &rank, &batch);
+    pg_status status = pg_infer_broadcast(c, 0, 2, &known, &rank, &batch);
     c->in = saved;
     c->n_in = n_in;
     PG_TRY(status);
@@ -297,17 +297,23 @@ static pg_status recurrence(pg_infer *c)
 
 /* ---- Resizing ---- */
 
+/* Scales from the attribute (Upsample 7) or from a constant input. */
 static bool get_scales(const pg_infer *c, const float **out, size_t *count)
 {
     const pg_attr *attr = pg_node_attr(c->node, "scales");
-    if (attr == NULL || attr->type != PG_ATTR_FLOATS)
+    if (attr != NULL && attr->type == PG_ATTR_FLOATS) {
+        *out = attr->floats;
+        *count = attr->count;
+        return true;
+    }
+    const pg_fact *scales = pg_in(c, pg_str_is(c->node->op_type, "Resize") && c->opset >= 11 ? 2 : 1);
+    if (scales == NULL || scales->floats == NULL)
         return false;
-    *out = attr->floats;
-    *count = attr->count;
+    *out = scales->floats;
+    *count = (size_t)scales->type.dims[0].value;
     return true;
 }
 
-/* Sizes are integers that inference follows; scales given as a tensor are read by the engine when it runs. */
 static pg_status resize(pg_infer *c)
 {
     uint32_t rank;
@@ -331,10 +337,17 @@ static pg_status resize(pg_infer *c)
             PG_TRY(pg_norm_axis(c, have_axes ? axes[i] : (int64_t)i, rank, &axis));
             dims[axis] = pg_dim_of(sizes[i]);
         }
-    } else if (get_scales(c, &scales, &count) && count == rank) {
-        for (uint32_t d = 0; d < rank; d++)
-            if (pg_dim_known(in[d]))
-                dims[d] = pg_dim_of((int64_t)floorf((float)in[d].value * scales[d]));
+    } else if (get_scales(c, &scales, &count) && count == n_axes) {
+        for (uint32_t d = 0; d < rank && have_axes; d++)
+            dims[d] = in[d];
+        for (size_t i = 0; i < count; i++) {
+            uint32_t axis;
+            PG_TRY(pg_norm_axis(c, have_axes ? axes[i] : (int64_t)i, rank, &axis));
+            if (pg_dim_known(in[axis]))
+                dims[axis] = pg_dim_of((int64_t)floorf((float)in[axis].value * scales[i]));
+            else
+                dims[axis] = scales[i] == 1.0f ? in[axis] : (pg_dim){0};
+        }
     }
     pg_set_tensor(c, 0, pg_elem(c, 0), rank, dims);
     return NULL;
