@@ -201,25 +201,25 @@ def peer_venv() -> int:
     def job():
         if sys.version_info < (3, 11):
             raise FetchError("the pinned numpy needs Python 3.11 or newer")
-        python = peer_python()
+        folder, python = cache() / "peer-venv", peer_python()
         if not python.exists():
-            venv.create(python.parent.parent, with_pip=True)
+            venv.create(folder, with_pip=True)
         command = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:",
                    "--disable-pip-version-check", "--retries", "1", *PEER]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode != 0:
             raise FetchError(f"pip could not install {' '.join(PEER)}: {last_line(result.stderr)}")
-        return python
+        return folder
     return fetch_all([("peer-venv", job)])
 
 
 def locate(name: str) -> Path:
-    places = {"peer-venv": peer_python(), "onnx-data": cache() / "onnx-data", "cache": cache()}
+    places = {"peer-venv": cache() / "peer-venv", "onnx-data": cache() / "onnx-data", "cache": cache()}
     places.update({key: model_path(key) for key in MODELS})
     places.update({key: library_path(key) for key in LIBRARIES})
     if name not in places:
         raise FetchError(f"no item is called '{name}'; there are {', '.join(sorted(places))}")
-    if not places[name].exists():
+    if not (peer_python() if name == "peer-venv" else places[name]).exists():
         raise FetchError(f"'{name}' has not been fetched ({places[name]} is not there)")
     return places[name]
 

@@ -72,7 +72,11 @@ def run_tap(results, program, label, env):
             notes.append(line)
         elif line.startswith("ok "):
             seen += 1
-            results.ok(f"{label} {line[3:]}")
+            name, skipped, reason = f"{label} {line[3:]}".partition(" # SKIP ")
+            if skipped:
+                results.skip(name, reason)
+            else:
+                results.ok(name)
             notes = []
         elif line.startswith("not ok "):
             seen += 1

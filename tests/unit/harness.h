@@ -18,7 +18,7 @@
 #include "base/str.h"
 
 static int pg_test_number, pg_test_failures, pg_test_bad;
-static const char *pg_test_only;
+static const char *pg_test_only, *pg_test_skipped;
 
 #define TEST(name) static void test_##name(void)
 
@@ -27,15 +27,25 @@ static inline void pg_test_run(const char *name, void (*body)(void))
     if (pg_test_only != NULL && strcmp(pg_test_only, name) != 0)
         return;
     pg_test_bad = 0;
+    pg_test_skipped = NULL;
     body();
     pg_test_failures += pg_test_bad;
-    printf("%sok %d - %s\n", pg_test_bad ? "not " : "", ++pg_test_number, name);
+    printf("%sok %d - %s", pg_test_bad ? "not " : "", ++pg_test_number, name);
+    if (pg_test_skipped != NULL && !pg_test_bad)
+        printf(" # SKIP %s", pg_test_skipped);
+    printf("\n");
     fflush(stdout);
 }
 #define RUN(name) pg_test_run(#name, test_##name)
 
 #define FAIL_TEST(...) \
     (pg_test_bad = 1, printf("# %s:%d: ", __FILE__, __LINE__), printf(__VA_ARGS__), printf("\n"), (void)0)
+/* Leaves the test, which then counts as skipped: for what needs a library that is not there. */
+#define SKIP_TEST(reason)           \
+    do {                            \
+        pg_test_skipped = (reason); \
+        return;                     \
+    } while (0)
 #define CHECK(condition) ((condition) ? (void)0 : FAIL_TEST("%s", #condition))
 #define CHECK_INT(a, b)                                               \
     do {                                                              \

@@ -1,14 +1,8 @@
 /* Values without content. The C interface cannot make an empty sequence or an absent optional, but a model of
  * one node can: it is written here, run once and forgotten. */
-#include "onnx/wire.h"
+#include "onnx/proto.h"
 #include "runner/onnxrt/internal.h"
 
-/* Field numbers of the messages below (onnx.proto). */
-enum { MODEL_IR_VERSION = 1, MODEL_GRAPH = 7, MODEL_OPSET = 8, OPSET_DOMAIN = 1, OPSET_VERSION = 2 };
-enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_OUTPUT = 12, VALUE_NAME = 1, VALUE_TYPE = 2 };
-enum { NODE_OUTPUT = 2, NODE_OP = 4, NODE_ATTRIBUTE = 5 };
-enum { ATTRIBUTE_NAME = 1, ATTRIBUTE_INT = 3, ATTRIBUTE_TYPE = 14, ATTRIBUTE_KIND = 20 };
-enum { TYPE_TENSOR = 1, TYPE_SEQUENCE = 4, TYPE_OPTIONAL = 9, TYPE_ELEM = 1 };
 enum { IR_VERSION = 8, OPSET = 17 };
 
 static void put_text(pg_buf *out, uint32_t field, const char *text)
@@ -28,13 +22,13 @@ static void put_type(pg_buf *out, const pg_type *type)
 {
     pg_buf body = {0}, inner = {0};
     if (type->kind == PG_TYPE_TENSOR) {
-        pg_wire_put_int(&body, TYPE_ELEM, type->elem);
-        put_message(out, TYPE_TENSOR, &body);
+        pg_wire_put_int(&body, PG_PB_TYPE_TENSOR_ELEM, type->elem);
+        put_message(out, PG_PB_TYPE_TENSOR, &body);
         return;
     }
     put_type(&inner, type->inner);
-    put_message(&body, TYPE_ELEM, &inner);
-    put_message(out, type->kind == PG_TYPE_OPTIONAL ? TYPE_OPTIONAL : TYPE_SEQUENCE, &body);
+    put_message(&body, PG_PB_TYPE_INNER, &inner);
+    put_message(out, type->kind == PG_TYPE_OPTIONAL ? PG_PB_TYPE_OPTIONAL : PG_PB_TYPE_SEQUENCE, &body);
 }
 
 /* A type this file can write: sequences and optionals down to a tensor. */
@@ -49,34 +43,34 @@ static void put_node(pg_buf *out, const pg_type *type)
 {
     pg_buf node = {0}, attribute = {0}, inner = {0};
     bool sequence = type->kind == PG_TYPE_SEQUENCE;
-    put_text(&node, NODE_OUTPUT, "y");
-    put_text(&node, NODE_OP, sequence ? "SequenceEmpty" : "Optional");
-    put_text(&attribute, ATTRIBUTE_NAME, sequence ? "dtype" : "type");
+    put_text(&node, PG_PB_NODE_OUTPUT, "y");
+    put_text(&node, PG_PB_NODE_OP_TYPE, sequence ? "SequenceEmpty" : "Optional");
+    put_text(&attribute, PG_PB_ATTR_NAME, sequence ? "dtype" : "type");
     if (sequence) {
-        pg_wire_put_int(&attribute, ATTRIBUTE_INT, type->inner->elem);
+        pg_wire_put_int(&attribute, PG_PB_ATTR_INT, type->inner->elem);
     } else {
         put_type(&inner, type->inner);
-        put_message(&attribute, ATTRIBUTE_TYPE, &inner);
+        put_message(&attribute, PG_PB_ATTR_TYPE_PROTO, &inner);
     }
-    pg_wire_put_int(&attribute, ATTRIBUTE_KIND, sequence ? PG_ATTR_INT : PG_ATTR_TYPE);
-    put_message(&node, NODE_ATTRIBUTE, &attribute);
-    put_message(out, GRAPH_NODE, &node);
+    pg_wire_put_int(&attribute, PG_PB_ATTR_TYPE, sequence ? PG_ATTR_INT : PG_ATTR_TYPE);
+    put_message(&node, PG_PB_NODE_ATTR, &attribute);
+    put_message(out, PG_PB_GRAPH_NODE, &node);
 }
 
 static void put_model(pg_buf *out, const pg_type *type)
 {
     pg_buf graph = {0}, value = {0}, inner = {0}, opset = {0};
     put_node(&graph, type);
-    put_text(&graph, GRAPH_NAME, "empty");
-    put_text(&value, VALUE_NAME, "y");
+    put_text(&graph, PG_PB_GRAPH_NAME, "empty");
+    put_text(&value, PG_PB_VALUE_NAME, "y");
     put_type(&inner, type);
-    put_message(&value, VALUE_TYPE, &inner);
-    put_message(&graph, GRAPH_OUTPUT, &value);
-    pg_wire_put_int(out, MODEL_IR_VERSION, IR_VERSION);
-    put_message(out, MODEL_GRAPH, &graph);
-    put_text(&opset, OPSET_DOMAIN, "");
-    pg_wire_put_int(&opset, OPSET_VERSION, OPSET);
-    put_message(out, MODEL_OPSET, &opset);
+    put_message(&value, PG_PB_VALUE_TYPE, &inner);
+    put_message(&graph, PG_PB_GRAPH_OUTPUT, &value);
+    pg_wire_put_int(out, PG_PB_MODEL_IR_VERSION, IR_VERSION);
+    put_message(out, PG_PB_MODEL_GRAPH, &graph);
+    put_text(&opset, PG_PB_OPSET_DOMAIN, "");
+    pg_wire_put_int(&opset, PG_PB_OPSET_VERSION, OPSET);
+    put_message(out, PG_PB_MODEL_OPSET, &opset);
 }
 
 static pg_status run_model(const pg_ort *ort, const pg_buf *model, ort_value **out)

@@ -43,6 +43,14 @@ PG_MUST_USE pg_status pg_ort_type(const pg_ort *ort, pg_arena *arena, const ort_
 PG_MUST_USE pg_status pg_ort_session_new(const pg_ort *ort, pg_model *model, const pg_onnxrt_options *options,
                                          ort_session **out);
 
+/* ---- handover.c ---- */
+
+/* Whether the runtime finds the same model, external weights included, under the model's path. */
+bool pg_ort_reads_path(const pg_model *model);
+/* The model as bytes for the runtime: a view of the model's own, or written into `storage`. Weights that the
+ * bytes leave out are in the model's data folder. PG_ERR_LIMIT for more than the runtime can read. */
+PG_MUST_USE pg_status pg_ort_model_bytes(const pg_model *model, pg_buf *storage, pg_str *out);
+
 /* ---- fresh.c ---- */
 
 /* For each name: true when its value is computed from what is fed, by more than the shape of it. Other

@@ -163,28 +163,27 @@ static pg_status set_data_folder(const pg_ort *ort, const pg_model *model, ort_s
                                              model->data_dir));
 }
 
-/* Whether the runtime finds the same model, external weights included, under the model's path. Reading it
- * from there saves a copy of the weights. */
-static bool is_as_on_disk(const pg_model *model)
+static pg_status create_from_memory(const pg_ort *ort, const pg_model *model, ort_session_options *options,
+                                    ort_session **out)
 {
-    if (model->path == NULL || model->base != NULL)
-        return false;
-    if (model->data_dir == NULL)
-        return true;
-    pg_arena arena = {0};
-    bool same = strcmp(pg_path_dirname(&arena, pg_str_c(model->path)), model->data_dir) == 0;
-    pg_arena_deinit(&arena);
-    return same;
+    pg_buf storage = {0};
+    pg_str bytes;
+    pg_status status = NULL;
+    PG_TRY_GOTO(status, pg_ort_model_bytes(model, &storage, &bytes));
+    PG_TRY_GOTO(status, set_data_folder(ort, model, options));
+    status =
+        pg_ort_status(ort, ort->api.create_session_from_memory(ort->env, bytes.ptr, bytes.len, options, out));
+done:
+    pg_buf_deinit(&storage);
+    return status;
 }
 
 static pg_status create(const pg_ort *ort, const pg_model *model, ort_session_options *options,
                         ort_session **out)
 {
-    if (is_as_on_disk(model))
+    if (pg_ort_reads_path(model))
         return pg_ort_status(ort, ort->api.create_session(ort->env, model->path, options, out));
-    PG_TRY(set_data_folder(ort, model, options));
-    return pg_ort_status(
-        ort, ort->api.create_session_from_memory(ort->env, model->map.data, model->map.size, options, out));
+    return create_from_memory(ort, model, options, out);
 }
 
 static pg_status configure(const pg_ort *ort, const pg_onnxrt_options *wanted, ort_session_options *options)
