@@ -27,6 +27,20 @@ void pg_external_free(pg_external *external)
     free(external);
 }
 
+const pg_file_map *pg_external_find_map(pg_external *external, const char *address)
+{
+    const pg_file_map *found = NULL;
+    pthread_mutex_lock(&external->lock);
+    for (size_t i = 0; i < external->files.len && found == NULL; i++) {
+        const pg_file_map *map = &external->files.items[i]->map;
+        if ((uintptr_t)address >= (uintptr_t)map->data &&
+            (uintptr_t)address - (uintptr_t)map->data < map->size)
+            found = map;
+    }
+    pthread_mutex_unlock(&external->lock);
+    return found;
+}
+
 /* The text of a location may not lead out of the data folder. Links inside the folder are the user's own:
  * model caches are made of them. */
 static bool stays_inside(pg_str location)

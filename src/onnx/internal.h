@@ -15,10 +15,13 @@ typedef struct pg_parser {
     unsigned depth; /* messages around the one being read */
 } pg_parser;
 
-PG_MUST_USE pg_status pg_parse_model(pg_parser *parser, pg_str span, pg_model *out);
-PG_MUST_USE pg_status pg_parse_graph(pg_parser *parser, pg_str span, pg_graph *out);
-PG_MUST_USE pg_status pg_parse_value_info(pg_parser *parser, pg_str span, pg_value_info *out);
-PG_MUST_USE pg_status pg_parse_weight(pg_parser *parser, pg_str span, pg_weight *out);
+PG_MUST_USE pg_status pg_parse_model(pg_parser *parser, const pg_wire_message *message, pg_model *out);
+PG_MUST_USE pg_status pg_parse_graph(pg_parser *parser, const pg_wire_field *from, pg_graph *out);
+PG_MUST_USE pg_status pg_parse_value_info(pg_parser *parser, const pg_wire_field *from, pg_value_info *out);
+PG_MUST_USE pg_status pg_parse_weight(pg_parser *parser, const pg_wire_field *from, pg_weight *out);
+
+/* An empty model with one owner. */
+pg_model *pg_model_new(void);
 
 /* External files that were opened, once each; safe for several threads. */
 typedef struct pg_external {
@@ -27,6 +30,8 @@ typedef struct pg_external {
 } pg_external;
 pg_external *pg_external_new(void);
 void pg_external_free(pg_external *external);
+/* The opened file whose bytes hold an address; NULL when there is none. */
+const pg_file_map *pg_external_find_map(pg_external *external, const char *address);
 
 /* A weight's external bytes inside a mapped file; checks path, offset and length. */
 PG_MUST_USE pg_status pg_weight_external_bytes(const pg_model *model, const pg_weight *weight, pg_str *out);

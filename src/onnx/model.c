@@ -42,8 +42,8 @@ static pg_status parse(pg_model *model, const char *name, pg_str bytes)
     wire->type = &pg_pb_model;
     wire->span = bytes;
     model->wire = wire;
-    pg_parser parser = {.arena = &model->arena, .source = {bytes.ptr}};
-    pg_status status = pg_parse_model(&parser, bytes, model);
+    pg_parser parser = {.arena = &model->arena, .source = {bytes.ptr, bytes.len}};
+    pg_status status = pg_parse_model(&parser, wire, model);
     if (status != NULL)
         return not_a_model(status, name, bytes);
     if (model->graph == NULL)
@@ -52,7 +52,7 @@ static pg_status parse(pg_model *model, const char *name, pg_str bytes)
     return NULL;
 }
 
-static pg_model *new_model(void)
+pg_model *pg_model_new(void)
 {
     pg_model *model = PG_NEW(pg_model);
     atomic_init(&model->refs, 1);
@@ -80,7 +80,7 @@ static void set_paths(pg_model *model, const char *path, const pg_model_options 
 pg_status pg_model_load(const char *path, const pg_model_options *options, pg_model **out)
 {
     *out = NULL;
-    pg_model *model = new_model();
+    pg_model *model = pg_model_new();
     pg_status status = pg_file_map_open(path, &model->map);
     if (status == NULL) {
         set_paths(model, path, options);
@@ -98,7 +98,7 @@ pg_status pg_model_load(const char *path, const pg_model_options *options, pg_mo
 pg_status pg_model_parse(const void *bytes, uint64_t size, const char *name, pg_model **out)
 {
     *out = NULL;
-    pg_model *model = new_model();
+    pg_model *model = pg_model_new();
     pg_status status = parse(model, name, (pg_str){bytes, size});
     if (status != NULL) {
         pg_model_unref(model);

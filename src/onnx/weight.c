@@ -82,8 +82,8 @@ static pg_status load_bytes(const pg_weight *weight, pg_str bytes, pg_tensor *ou
 
 static pg_status load_strings(const pg_weight *weight, pg_tensor *out)
 {
-    pg_wire_source source = {weight->wire->span.ptr};
-    pg_wire_cursor cursor = pg_wire_open(source, weight->wire->span);
+    pg_wire_source source = {weight->wire->span.ptr, weight->wire->span.len};
+    pg_wire_cursor cursor = pg_wire_open(source, weight->wire);
     PG_VEC(pg_str) texts = {0};
     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
         if (field.number == PG_PB_TENSOR_STRINGS && field.kind == PG_WIRE_BYTES)
@@ -103,17 +103,17 @@ static pg_status load_strings(const pg_weight *weight, pg_tensor *out)
 static pg_status load_typed(const pg_weight *weight, pg_tensor *out)
 {
     const typed_row *row = &typed_rows[weight->dtype];
-    pg_wire_source source = {weight->wire->span.ptr};
+    pg_wire_source source = {weight->wire->span.ptr, weight->wire->span.len};
     uint64_t count, found, bytes;
     PG_ASSERT(row->field != 0);
-    PG_TRY(pg_wire_count_numbers(source, weight->wire->span, row->field, (pg_wire_kind)row->kind, &found));
+    PG_TRY(pg_wire_count_numbers(source, weight->wire, row->field, (pg_wire_kind)row->kind, &found));
     if (!pg_weight_bytes(weight, &bytes))
         return pg_err(PG_ERR_INVALID, "its shape is not valid");
     count = bytes / row->width;
     if (count != found)
         return size_error(weight, found, count, "values");
     PG_TRY(pg_tensor_alloc(out, weight->dtype, weight->rank, weight->dims));
-    pg_status status = pg_wire_read_numbers(source, weight->wire->span, row->field, (pg_wire_kind)row->kind,
+    pg_status status = pg_wire_read_numbers(source, weight->wire, row->field, (pg_wire_kind)row->kind,
                                             row->width, out->data, count);
     if (status != NULL)
         pg_tensor_deinit(out);
@@ -152,12 +152,13 @@ pg_status pg_tensor_parse_pb(const void *bytes, uint64_t size, const char *name,
                              char **out_name)
 {
     pg_arena arena = {0};
-    pg_parser parser = {.arena = &arena, .source = {bytes}};
+    pg_parser parser = {.arena = &arena, .source = {bytes, size}};
+    pg_wire_field field = {.bytes = {bytes, size}};
     pg_weight weight = {0};
     *out = (pg_tensor){0};
     if (out_name != NULL)
         *out_name = NULL;
-    pg_status status = pg_parse_weight(&parser, (pg_str){bytes, size}, &weight);
+    pg_status status = pg_parse_weight(&parser, &field, &weight);
     if (status == NULL)
         status = load(NULL, &weight, out);
     if (status == NULL && out_name != NULL)

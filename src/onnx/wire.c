@@ -1,26 +1,52 @@
 #include "onnx/wire.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "base/alloc.h"
 
 enum { MAX_VARINT = 10, MAX_FIELD_NUMBER = (1 << 29) - 1 };
 
-pg_wire_cursor pg_wire_open(pg_wire_source source, pg_str message)
+pg_wire_cursor pg_wire_open(pg_wire_source source, const pg_wire_message *message)
 {
-    return (pg_wire_cursor){.next = message.ptr,
-                            .end = message.len > 0 ? message.ptr + message.len : message.ptr,
-                            .base = source.base};
+    pg_wire_cursor cursor = {.source = source};
+    if (message->edited) {
+        cursor.edited = message->fields;
+        cursor.last = message->n_fields > 0 ? message->fields + message->n_fields : message->fields;
+    } else if (message->span.len > 0) {
+        cursor.next = message->span.ptr;
+        cursor.end = message->span.ptr + message->span.len;
+    }
+    return cursor;
 }
 
-static unsigned long long offset_of(const pg_wire_cursor *cursor, const char *at)
+pg_wire_message pg_wire_sub(const pg_wire_field *field, const pg_wire_type *type)
 {
-    return (unsigned long long)((uintptr_t)at - (uintptr_t)cursor->base);
+    return field->message != NULL ? *field->message : (pg_wire_message){.type = type, .span = field->bytes};
 }
 
-static bool fail(pg_wire_cursor *cursor, const char *at, const char *what)
+/* " at byte 12", or nothing for bytes outside the source. */
+static void add_offset(pg_buf *out, const pg_wire_cursor *cursor, const char *at)
 {
-    if (cursor->status == NULL)
-        cursor->status =
-            pg_err(PG_ERR_INVALID, "damaged protobuf: %s at byte %llu", what, offset_of(cursor, at));
+    uintptr_t offset = (uintptr_t)at - (uintptr_t)cursor->source.base;
+    if (cursor->source.base != NULL && offset <= cursor->source.size)
+        pg_buf_printf(out, " at byte %llu", (unsigned long long)offset);
+}
+
+PG_PRINTF(3, 4)
+static bool fail(pg_wire_cursor *cursor, const char *at, const char *format, ...)
+{
+    char what[128];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (cursor->status == NULL) {
+        pg_buf where = {0};
+        add_offset(&where, cursor, at);
+        cursor->status = pg_err(PG_ERR_INVALID, "damaged protobuf: %s%s", what, pg_buf_cstr(&where));
+        pg_buf_deinit(&where);
+    }
     return false;
 }
 
@@ -79,13 +105,9 @@ static bool read_bytes(pg_wire_cursor *cursor, pg_str *out)
     if (!read_varint(cursor, &length))
         return false;
     left = (uint64_t)(cursor->end - cursor->next);
-    if (length > left) {
-        if (cursor->status == NULL)
-            cursor->status = pg_err(
-                PG_ERR_INVALID, "damaged protobuf: a field of %llu bytes where %llu are left at byte %llu",
-                (unsigned long long)length, (unsigned long long)left, offset_of(cursor, start));
-        return false;
-    }
+    if (length > left)
+        return fail(cursor, start, "a field of %llu bytes where %llu are left", (unsigned long long)length,
+                    (unsigned long long)left);
     *out = (pg_str){cursor->next, length};
     cursor->next += length;
     return true;
@@ -136,6 +158,10 @@ static bool skip_group(pg_wire_cursor *cursor, uint32_t number)
 
 bool pg_wire_next(pg_wire_cursor *cursor, pg_wire_field *out)
 {
+    if (cursor->edited != cursor->last) {
+        *out = *cursor->edited++;
+        return true;
+    }
     if (cursor->next == cursor->end || cursor->status != NULL)
         return false;
     const char *start = cursor->next;
@@ -169,8 +195,8 @@ static bool count_packed(pg_wire_cursor *cursor, pg_str payload, pg_wire_kind ki
            fail(cursor, payload.ptr, "a packed list with part of a number");
 }
 
-pg_status pg_wire_count_numbers(pg_wire_source source, pg_str message, uint32_t number, pg_wire_kind kind,
-                                uint64_t *out)
+pg_status pg_wire_count_numbers(pg_wire_source source, const pg_wire_message *message, uint32_t number,
+                                pg_wire_kind kind, uint64_t *out)
 {
     *out = 0;
     pg_wire_cursor cursor = pg_wire_open(source, message);
@@ -224,8 +250,8 @@ static bool store_packed(pg_wire_cursor *cursor, pg_str payload, pg_wire_kind ki
     return true;
 }
 
-pg_status pg_wire_read_numbers(pg_wire_source source, pg_str message, uint32_t number, pg_wire_kind kind,
-                               size_t width, void *out, uint64_t capacity)
+pg_status pg_wire_read_numbers(pg_wire_source source, const pg_wire_message *message, uint32_t number,
+                               pg_wire_kind kind, size_t width, void *out, uint64_t capacity)
 {
     number_sink sink = {.next = out, .width = width, .left = capacity};
     pg_wire_cursor cursor = pg_wire_open(source, message);
@@ -282,12 +308,7 @@ pg_status pg_wire_edit(pg_arena *arena, pg_wire_source source, const pg_wire_mes
 {
     pg_wire_message *copy = pg_wire_new(arena, message->type);
     *out = copy;
-    if (message->edited) {
-        for (uint32_t i = 0; i < message->n_fields; i++)
-            *pg_wire_add(arena, copy, 1, PG_WIRE_VARINT) = message->fields[i];
-        return NULL;
-    }
-    pg_wire_cursor cursor = pg_wire_open(source, message->span);
+    pg_wire_cursor cursor = pg_wire_open(source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
         *pg_wire_add(arena, copy, 1, PG_WIRE_VARINT) = field;
     return cursor.status;

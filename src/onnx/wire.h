@@ -2,7 +2,7 @@
  * tree for edits whose untouched parts are spans of the original, so that an unedited message is written back
  * byte for byte, unknown fields included.
  *
- *     pg_wire_cursor cursor = pg_wire_open(source, span);
+ *     pg_wire_cursor cursor = pg_wire_open(source, message);
  *     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
  *         if (field.number == 2 && field.kind == PG_WIRE_BYTES)
  *             name = field.bytes;
@@ -39,27 +39,34 @@ typedef struct pg_wire_field {
     pg_wire_message *message; /* of an edited message: replaces `bytes` */
 } pg_wire_field;
 
-/* What offsets in messages are counted from. */
+/* The bytes that offsets in messages are counted in; damage elsewhere (in memory) is reported without one. */
 typedef struct pg_wire_source {
     const char *base;
+    uint64_t size;
 } pg_wire_source;
 
 typedef struct pg_wire_cursor {
-    const char *next, *end, *base;
+    const char *next, *end;             /* of a span */
+    const pg_wire_field *edited, *last; /* of an edited message */
+    pg_wire_source source;
     pg_status status; /* set when pg_wire_next found damage; the caller takes it */
 } pg_wire_cursor;
 
-pg_wire_cursor pg_wire_open(pg_wire_source source, pg_str message);
-/* False at the end and on damage. `message` is always NULL. */
+/* Reads a span of a file or an edited message alike. */
+pg_wire_cursor pg_wire_open(pg_wire_source source, const pg_wire_message *message);
+/* False at the end and on damage. */
 bool pg_wire_next(pg_wire_cursor *cursor, pg_wire_field *out);
+/* The message that a field holds. */
+pg_wire_message pg_wire_sub(const pg_wire_field *field, const pg_wire_type *type);
 
 /* Values of a repeated number field, packed or not: how many there are in a message, and the values
  * themselves, `width` low bytes each (8, 4, 2 or 1; the fixed kinds: their own size). `kind` is the kind of
  * one value. */
-PG_MUST_USE pg_status pg_wire_count_numbers(pg_wire_source source, pg_str message, uint32_t number,
-                                            pg_wire_kind kind, uint64_t *out);
-PG_MUST_USE pg_status pg_wire_read_numbers(pg_wire_source source, pg_str message, uint32_t number,
-                                           pg_wire_kind kind, size_t width, void *out, uint64_t capacity);
+PG_MUST_USE pg_status pg_wire_count_numbers(pg_wire_source source, const pg_wire_message *message,
+                                            uint32_t number, pg_wire_kind kind, uint64_t *out);
+PG_MUST_USE pg_status pg_wire_read_numbers(pg_wire_source source, const pg_wire_message *message,
+                                           uint32_t number, pg_wire_kind kind, size_t width, void *out,
+                                           uint64_t capacity);
 
 /* Which fields of a message are messages themselves. */
 typedef struct pg_wire_child {

@@ -2,9 +2,15 @@
 
 #include "onnx/proto.h"
 
+static pg_wire_cursor open_bytes(const void *bytes, size_t size)
+{
+    pg_wire_message message = {.span = {bytes, size}};
+    return pg_wire_open((pg_wire_source){bytes, size}, &message);
+}
+
 static pg_status walk(const void *bytes, size_t size, size_t *out_fields)
 {
-    pg_wire_cursor cursor = pg_wire_open((pg_wire_source){bytes}, (pg_str){bytes, size});
+    pg_wire_cursor cursor = open_bytes(bytes, size);
     *out_fields = 0;
     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
         (*out_fields)++;
@@ -19,7 +25,7 @@ TEST(reads_every_kind_of_field)
                                 "abc"                  /* 3: bytes */
                                 "\x25\x00\x00\x80\x3f" /* 4: fixed32 */
                                 "\x2b\x08\x01\x2c";    /* 5: a group */
-    pg_wire_cursor cursor = pg_wire_open((pg_wire_source){bytes}, (pg_str){bytes, sizeof bytes - 1});
+    pg_wire_cursor cursor = open_bytes(bytes, sizeof bytes - 1);
     pg_wire_field fields[5];
     for (size_t i = 0; i < 5; i++) {
         CHECK(pg_wire_next(&cursor, &fields[i]));
@@ -68,26 +74,24 @@ TEST(reads_packed_and_unpacked_numbers)
                                 "\x0a\x03\x06\x96\x01"
                                 "\x10\x09"
                                 "\x08\x07";
-    pg_str message = {bytes, sizeof bytes - 1};
-    pg_wire_source source = {bytes};
+    const pg_wire_message message = {.span = {bytes, sizeof bytes - 1}}, cut = {.span = {"\x0a\x01\x80", 3}};
+    pg_wire_source source = {bytes, sizeof bytes - 1};
     uint64_t count;
     int64_t values[4] = {0};
-    CHECK_OK(pg_wire_count_numbers(source, message, 1, PG_WIRE_VARINT, &count));
+    CHECK_OK(pg_wire_count_numbers(source, &message, 1, PG_WIRE_VARINT, &count));
     CHECK_INT(count, 4);
-    CHECK_OK(pg_wire_read_numbers(source, message, 1, PG_WIRE_VARINT, 8, values, 4));
+    CHECK_OK(pg_wire_read_numbers(source, &message, 1, PG_WIRE_VARINT, 8, values, 4));
     CHECK_INT(values[0], 5);
     CHECK_INT(values[1], 6);
     CHECK_INT(values[2], 150);
     CHECK_INT(values[3], 7);
     uint8_t small[4];
-    CHECK_OK(pg_wire_read_numbers(source, message, 1, PG_WIRE_VARINT, 1, small, 4));
+    CHECK_OK(pg_wire_read_numbers(source, &message, 1, PG_WIRE_VARINT, 1, small, 4));
     CHECK_INT(small[2], 150);
-    CHECK_ERR(pg_wire_count_numbers((pg_wire_source){"\x0a\x01\x80"}, (pg_str){"\x0a\x01\x80", 3}, 1,
-                                    PG_WIRE_VARINT, &count),
-              PG_ERR_INVALID, "part of a number");
-    CHECK_ERR(pg_wire_count_numbers((pg_wire_source){"\x0a\x01\x80"}, (pg_str){"\x0a\x01\x80", 3}, 1,
-                                    PG_WIRE_FIXED32, &count),
-              PG_ERR_INVALID, "part of a number");
+    CHECK_ERR(pg_wire_count_numbers(source, &cut, 1, PG_WIRE_VARINT, &count), PG_ERR_INVALID,
+              "part of a number");
+    CHECK_ERR(pg_wire_count_numbers(source, &cut, 1, PG_WIRE_FIXED32, &count), PG_ERR_INVALID,
+              "part of a number");
 }
 
 TEST(edits_keep_untouched_fields)
@@ -99,7 +103,7 @@ TEST(edits_keep_untouched_fields)
                                 "a";
     pg_arena arena = {0};
     pg_wire_message original = {.span = {bytes, sizeof bytes - 1}}, *edited;
-    CHECK_OK(pg_wire_edit(&arena, (pg_wire_source){bytes}, &original, &edited));
+    CHECK_OK(pg_wire_edit(&arena, (pg_wire_source){bytes, sizeof bytes - 1}, &original, &edited));
     pg_buf out = {0};
     pg_wire_write_buf(edited, &out);
     CHECK_INT(out.len, sizeof bytes - 1);
