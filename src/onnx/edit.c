@@ -80,8 +80,9 @@ static pg_status unknown_name(const tensor_names *names, pg_str name)
     enum { MOST_NAMES = 100 };
     pg_buf text = {0};
     const pg_map *all = &names->all;
-    for (size_t i = 0; i < all->len; i++)
-        if (pg_str_distance(all->entries[i].key, name, 2) <= 2)
+    size_t close = PG_MIN(name.len / 3, (size_t)2);
+    for (size_t i = 0; i < all->len && close > 0; i++)
+        if (pg_str_distance(all->entries[i].key, name, close) <= close)
             pg_buf_printf(&text, "%s '%" PG_STR_FMT "'", text.len > 0 ? "," : "; did you mean",
                           PG_STR_ARG(all->entries[i].key));
     pg_buf_puts(&text, "; the model has:");

@@ -147,7 +147,7 @@ typedef struct external_target {
     PG_VEC(pending_bytes) parts;
 } external_target;
 
-typedef struct rewriter {
+typedef struct weight_mover {
     const pg_model *model;
     pg_arena arena;
     const pg_model_save_options *options;
@@ -155,9 +155,9 @@ typedef struct rewriter {
     pg_str external_name; /* of the one file */
     bool external;        /* move initializers out; everything else comes in */
     PG_VEC(external_target) targets;
-} rewriter;
+} weight_mover;
 
-static void free_rewriter(rewriter *rewriter)
+static void free_rewriter(weight_mover *rewriter)
 {
     for (size_t i = 0; i < rewriter->targets.len; i++)
         PG_VEC_FREE(&rewriter->targets.items[i].parts);
@@ -173,7 +173,7 @@ static bool is_file_name(pg_str name)
     return name.len > 0 && name.len < 200 && !pg_str_is(name, ".") && !pg_str_is(name, "..");
 }
 
-static bool target_exists(const rewriter *rewriter, pg_str name)
+static bool target_exists(const weight_mover *rewriter, pg_str name)
 {
     for (size_t i = 0; i < rewriter->targets.len; i++)
         if (pg_str_eq(rewriter->targets.items[i].name, name))
@@ -181,7 +181,7 @@ static bool target_exists(const rewriter *rewriter, pg_str name)
     return false;
 }
 
-static external_target *target_for(rewriter *rewriter, const pg_weight *weight)
+static external_target *target_for(weight_mover *rewriter, const pg_weight *weight)
 {
     if (!rewriter->options->per_tensor && rewriter->targets.len > 0)
         return &rewriter->targets.items[0];
@@ -197,7 +197,7 @@ static external_target *target_for(rewriter *rewriter, const pg_weight *weight)
     return target;
 }
 
-static void add_pair(rewriter *rewriter, pg_wire_message *tensor, const char *key, pg_str value)
+static void add_pair(weight_mover *rewriter, pg_wire_message *tensor, const char *key, pg_str value)
 {
     pg_wire_message *pair = pg_wire_new(&rewriter->arena, &pg_pb_pair);
     pg_wire_add_str(&rewriter->arena, pair, PG_PB_PAIR_KEY, pg_str_c(key));
@@ -205,7 +205,7 @@ static void add_pair(rewriter *rewriter, pg_wire_message *tensor, const char *ke
     pg_wire_add_message(&rewriter->arena, tensor, PG_PB_TENSOR_EXTERNAL, pair);
 }
 
-static void move_out(rewriter *rewriter, const pg_weight *weight, pg_wire_message *tensor, pg_str bytes)
+static void move_out(weight_mover *rewriter, const pg_weight *weight, pg_wire_message *tensor, pg_str bytes)
 {
     external_target *target = target_for(rewriter, weight);
     uint64_t alignment = bytes.len >= LARGE_WEIGHT ? LARGE_ALIGNMENT : SMALL_ALIGNMENT;
@@ -220,7 +220,7 @@ static void move_out(rewriter *rewriter, const pg_weight *weight, pg_wire_messag
 }
 
 /* *out stays NULL when the tensor is right as it is. */
-static pg_status rewrite_tensor(rewriter *rewriter, const pg_wire_message *message, bool initializer,
+static pg_status rewrite_tensor(weight_mover *rewriter, const pg_wire_message *message, bool initializer,
                                 pg_wire_message **out)
 {
     pg_parser parser = {.arena = &rewriter->arena};
@@ -257,11 +257,11 @@ static bool may_hold_tensors(const pg_wire_type *type)
     return false;
 }
 
-static pg_status rewrite(rewriter *rewriter, const pg_wire_message *message, unsigned depth,
+static pg_status rewrite(weight_mover *rewriter, const pg_wire_message *message, unsigned depth,
                          pg_wire_message **out);
 
-static pg_status rewrite_child(rewriter *rewriter, const pg_wire_message *parent, const pg_wire_field *field,
-                               unsigned depth, pg_wire_message **out)
+static pg_status rewrite_child(weight_mover *rewriter, const pg_wire_message *parent,
+                               const pg_wire_field *field, unsigned depth, pg_wire_message **out)
 {
     const pg_wire_type *type = pg_wire_child_type(parent->type, field->number);
     *out = NULL;
@@ -275,7 +275,7 @@ static pg_status rewrite_child(rewriter *rewriter, const pg_wire_message *parent
 }
 
 /* A copy of the message with every tensor where it belongs; *out stays NULL when nothing changes. */
-static pg_status rewrite(rewriter *rewriter, const pg_wire_message *message, unsigned depth,
+static pg_status rewrite(weight_mover *rewriter, const pg_wire_message *message, unsigned depth,
                          pg_wire_message **out)
 {
     pg_wire_source source = {0};
@@ -296,7 +296,8 @@ static pg_status rewrite(rewriter *rewriter, const pg_wire_message *message, uns
     return cursor.status;
 }
 
-static pg_status write_target(const rewriter *rewriter, const char *model_path, const external_target *target)
+static pg_status write_target(const weight_mover *rewriter, const char *model_path,
+                              const external_target *target)
 {
     pg_arena arena = {0};
     pg_writer writer;
@@ -315,7 +316,7 @@ static pg_status write_target(const rewriter *rewriter, const char *model_path, 
     return pg_writer_commit(&writer);
 }
 
-static pg_status write_rewritten(rewriter *rewriter, const char *path)
+static pg_status write_rewritten(weight_mover *rewriter, const char *path)
 {
     pg_wire_message *root;
     PG_TRY(rewrite(rewriter, rewriter->model->wire, 0, &root));
@@ -362,7 +363,7 @@ static pg_status check_external_name(pg_str name)
 pg_status pg_model_save(const pg_model *model, const char *path, const pg_model_save_options *options)
 {
     static const pg_model_save_options defaults;
-    rewriter rewriter = {.model = model, .options = options != NULL ? options : &defaults};
+    weight_mover rewriter = {.model = model, .options = options != NULL ? options : &defaults};
     rewriter.external = rewriter.options->external || too_large_for_one_file(model);
     if (!rewriter.external && (model->ignore_external_data || !pg_model_has_external(model)))
         return write_message(model, model->wire, path);
