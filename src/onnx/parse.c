@@ -34,7 +34,7 @@ typedef struct field_counts {
 static pg_status count_fields(const pg_parser *parser, const pg_wire_message *message, field_counts *out)
 {
     *out = (field_counts){0};
-    pg_wire_cursor cursor = pg_wire_open(parser->source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
         if (field.number <= PG_PB_MAX_FIELD)
             out->of[field.number]++;
@@ -58,7 +58,7 @@ static pg_status read_numbers(pg_parser *parser, const pg_wire_message *message,
 static pg_status parse_dim(pg_parser *parser, const pg_wire_field *from, pg_dim *out)
 {
     const pg_wire_message message = pg_wire_sub(from, &pg_pb_dim);
-    pg_wire_cursor cursor = pg_wire_open(parser->source, &message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, &message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.number == PG_PB_DIM_VALUE && field.kind == PG_WIRE_VARINT)
             *out = (pg_dim){.has_value = true, .value = (int64_t)field.value};
@@ -77,7 +77,7 @@ static pg_status parse_shape(pg_parser *parser, const pg_wire_field *from, pg_ty
     out->has_shape = true;
     out->rank = 0;
     out->dims = dims;
-    pg_wire_cursor cursor = pg_wire_open(parser->source, &message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, &message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
         if (field.number == PG_PB_SHAPE_DIM && field.kind == PG_WIRE_BYTES)
             PG_TRY(parse_dim(parser, &field, &dims[out->rank++]));
@@ -89,7 +89,7 @@ static pg_status parse_type(pg_parser *parser, const pg_wire_field *from, pg_typ
 static pg_status parse_tensor_type(pg_parser *parser, const pg_wire_field *from, pg_type *out)
 {
     const pg_wire_message message = pg_wire_sub(from, &pg_pb_type_tensor);
-    pg_wire_cursor cursor = pg_wire_open(parser->source, &message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, &message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.number == PG_PB_TYPE_TENSOR_ELEM && field.kind == PG_WIRE_VARINT)
             out->elem = pg_dtype_of_number((int32_t)field.value);
@@ -105,7 +105,7 @@ static pg_status parse_container_type(pg_parser *parser, const pg_wire_field *fr
                                       pg_type *out)
 {
     const pg_wire_message message = pg_wire_sub(from, &pg_pb_type_elem);
-    pg_wire_cursor cursor = pg_wire_open(parser->source, &message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, &message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.number == inner_number && field.kind == PG_WIRE_BYTES) {
             pg_type *inner = PG_ARENA_NEW(parser->arena, pg_type);
@@ -148,7 +148,7 @@ static pg_status parse_type(pg_parser *parser, const pg_wire_field *from, pg_typ
 {
     const pg_wire_message message = pg_wire_sub(from, &pg_pb_type);
     PG_TRY(enter(parser));
-    pg_wire_cursor cursor = pg_wire_open(parser->source, &message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, &message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
         if (field.kind == PG_WIRE_BYTES)
             PG_TRY(parse_type_case(parser, &field, out));
@@ -160,7 +160,7 @@ pg_status pg_parse_value_info(pg_parser *parser, const pg_wire_field *from, pg_v
 {
     const pg_wire_message *message = keep(parser, &pg_pb_value_info, from);
     out->wire = message;
-    pg_wire_cursor cursor = pg_wire_open(parser->source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.kind != PG_WIRE_BYTES)
             continue;
@@ -177,7 +177,7 @@ pg_status pg_parse_value_info(pg_parser *parser, const pg_wire_field *from, pg_v
 static pg_status parse_pair(const pg_parser *parser, const pg_wire_field *from, pg_pair *out)
 {
     const pg_wire_message message = pg_wire_sub(from, &pg_pb_pair);
-    pg_wire_cursor cursor = pg_wire_open(parser->source, &message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, &message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.kind != PG_WIRE_BYTES)
             continue;
@@ -222,7 +222,7 @@ pg_status pg_parse_weight(pg_parser *parser, const pg_wire_field *from, pg_weigh
     out->storage = PG_STORED_TYPED;
     out->length = UINT64_MAX;
     bool has_raw = false;
-    pg_wire_cursor cursor = pg_wire_open(parser->source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.kind == PG_WIRE_VARINT) {
             parse_weight_number(&field, out);
@@ -255,7 +255,7 @@ static pg_status parse_sparse(pg_parser *parser, const pg_wire_field *from, pg_s
     static const pg_wire_field empty;
     PG_TRY(pg_parse_weight(parser, &empty, &out->values));
     PG_TRY(pg_parse_weight(parser, &empty, &out->indices));
-    pg_wire_cursor cursor = pg_wire_open(parser->source, &message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, &message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.kind != PG_WIRE_BYTES ||
             (field.number != PG_PB_SPARSE_VALUES && field.number != PG_PB_SPARSE_INDICES))
@@ -300,7 +300,7 @@ static pg_status parse_elements(pg_parser *parser, const pg_wire_message *messag
     field_counts counts;
     PG_TRY(count_fields(parser, message, &counts));
     char *items = counts.of[number] > 0 ? pg_arena_alloc(parser->arena, counts.of[number], size) : NULL;
-    pg_wire_cursor cursor = pg_wire_open(parser->source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, message);
     *out = items;
     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
         if (field.number == number && field.kind == PG_WIRE_BYTES)
@@ -338,7 +338,7 @@ static pg_status graph_element(pg_parser *parser, const pg_wire_field *from, voi
 
 static pg_status parse_attr_scalar(const pg_parser *parser, const pg_wire_message *message, pg_attr *out)
 {
-    pg_wire_cursor cursor = pg_wire_open(parser->source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.number != attr_field[out->type])
             continue;
@@ -455,7 +455,7 @@ static pg_status parse_attr(pg_parser *parser, const pg_wire_field *from, pg_att
     PG_TRY(enter(parser));
     field_counts counts = {0};
     uint64_t type = 0;
-    pg_wire_cursor cursor = pg_wire_open(parser->source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.number <= PG_PB_MAX_FIELD)
             counts.of[field.number]++;
@@ -497,7 +497,7 @@ static pg_status parse_node(pg_parser *parser, const pg_wire_field *from, pg_nod
     out->inputs = inputs;
     out->outputs = outputs;
     out->attrs = attrs;
-    pg_wire_cursor cursor = pg_wire_open(parser->source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.kind != PG_WIRE_BYTES)
             continue;
@@ -574,7 +574,7 @@ pg_status pg_parse_graph(pg_parser *parser, const pg_wire_field *from, pg_graph 
     out->inputs = NEW_ARRAY(parser, pg_value_info, counts.of[PG_PB_GRAPH_INPUT]);
     out->outputs = NEW_ARRAY(parser, pg_value_info, counts.of[PG_PB_GRAPH_OUTPUT]);
     out->value_infos = NEW_ARRAY(parser, pg_value_info, counts.of[PG_PB_GRAPH_VALUE_INFO]);
-    pg_wire_cursor cursor = pg_wire_open(parser->source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
         if (field.kind == PG_WIRE_BYTES)
             PG_TRY(parse_graph_field(parser, &field, out));
@@ -585,7 +585,7 @@ pg_status pg_parse_graph(pg_parser *parser, const pg_wire_field *from, pg_graph 
 static pg_status parse_opset(const pg_parser *parser, const pg_wire_field *from, pg_opset *out)
 {
     const pg_wire_message message = pg_wire_sub(from, &pg_pb_opset);
-    pg_wire_cursor cursor = pg_wire_open(parser->source, &message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, &message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.number == PG_PB_OPSET_DOMAIN && field.kind == PG_WIRE_BYTES)
             out->domain = domain_of(field.bytes);
@@ -649,7 +649,7 @@ static pg_status parse_function(pg_parser *parser, const pg_wire_field *from, pg
     out->nodes = NEW_ARRAY(parser, pg_node, counts.of[PG_PB_FUNCTION_NODE]);
     out->opsets = NEW_ARRAY(parser, pg_opset, counts.of[PG_PB_FUNCTION_OPSET]);
     out->value_infos = NEW_ARRAY(parser, pg_value_info, counts.of[PG_PB_FUNCTION_VALUE_INFO]);
-    pg_wire_cursor cursor = pg_wire_open(parser->source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
         if (field.kind == PG_WIRE_BYTES)
             PG_TRY(parse_function_field(parser, &field, out));
@@ -697,7 +697,7 @@ pg_status pg_parse_model(pg_parser *parser, const pg_wire_message *message, pg_m
     out->opsets = NEW_ARRAY(parser, pg_opset, counts.of[PG_PB_MODEL_OPSET]);
     out->metadata = NEW_ARRAY(parser, pg_pair, counts.of[PG_PB_MODEL_METADATA]);
     out->functions = NEW_ARRAY(parser, pg_function, counts.of[PG_PB_MODEL_FUNCTION]);
-    pg_wire_cursor cursor = pg_wire_open(parser->source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(parser->source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.kind == PG_WIRE_BYTES)
             PG_TRY(parse_model_bytes(parser, &field, out));

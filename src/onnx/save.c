@@ -283,7 +283,7 @@ static pg_status rewrite(weight_mover *rewriter, const pg_wire_message *message,
     *out = NULL;
     if (depth > PG_WIRE_MAX_DEPTH)
         return pg_err(PG_ERR_LIMIT, "messages nested more than %d deep", PG_WIRE_MAX_DEPTH);
-    pg_wire_cursor cursor = pg_wire_open(source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field); index++) {
         pg_wire_message *child;
         PG_TRY(rewrite_child(rewriter, message, &field, depth, &child));

@@ -83,7 +83,7 @@ static pg_status load_bytes(const pg_weight *weight, pg_str bytes, pg_tensor *ou
 static pg_status load_strings(const pg_weight *weight, pg_tensor *out)
 {
     pg_wire_source source = {weight->wire->span.ptr, weight->wire->span.len};
-    pg_wire_cursor cursor = pg_wire_open(source, weight->wire);
+    pg_wire_cursor cursor = pg_wire_open_message(source, weight->wire);
     PG_VEC(pg_str) texts = {0};
     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
         if (field.number == PG_PB_TENSOR_STRINGS && field.kind == PG_WIRE_BYTES)

@@ -7,7 +7,7 @@
 
 enum { MAX_VARINT = 10, MAX_FIELD_NUMBER = (1 << 29) - 1 };
 
-pg_wire_cursor pg_wire_open(pg_wire_source source, const pg_wire_message *message)
+pg_wire_cursor pg_wire_open_message(pg_wire_source source, const pg_wire_message *message)
 {
     pg_wire_cursor cursor = {.source = source};
     if (message->edited) {
@@ -18,6 +18,12 @@ pg_wire_cursor pg_wire_open(pg_wire_source source, const pg_wire_message *messag
         cursor.end = message->span.ptr + message->span.len;
     }
     return cursor;
+}
+
+pg_wire_cursor pg_wire_open(pg_wire_source source, pg_str span)
+{
+    const pg_wire_message message = {.span = span};
+    return pg_wire_open_message(source, &message);
 }
 
 pg_wire_message pg_wire_sub(const pg_wire_field *field, const pg_wire_type *type)
@@ -199,7 +205,7 @@ pg_status pg_wire_count_numbers(pg_wire_source source, const pg_wire_message *me
                                 pg_wire_kind kind, uint64_t *out)
 {
     *out = 0;
-    pg_wire_cursor cursor = pg_wire_open(source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         uint64_t count = 1;
         if (field.number != number || (field.kind != kind && field.kind != PG_WIRE_BYTES))
@@ -254,7 +260,7 @@ pg_status pg_wire_read_numbers(pg_wire_source source, const pg_wire_message *mes
                                pg_wire_kind kind, size_t width, void *out, uint64_t capacity)
 {
     number_sink sink = {.next = out, .width = width, .left = capacity};
-    pg_wire_cursor cursor = pg_wire_open(source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.number != number)
             continue;
@@ -308,7 +314,7 @@ pg_status pg_wire_edit(pg_arena *arena, pg_wire_source source, const pg_wire_mes
 {
     pg_wire_message *copy = pg_wire_new(arena, message->type);
     *out = copy;
-    pg_wire_cursor cursor = pg_wire_open(source, message);
+    pg_wire_cursor cursor = pg_wire_open_message(source, message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
         *pg_wire_add(arena, copy, 1, PG_WIRE_VARINT) = field;
     return cursor.status;

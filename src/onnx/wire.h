@@ -2,7 +2,7 @@
  * tree for edits whose untouched parts are spans of the original, so that an unedited message is written back
  * byte for byte, unknown fields included.
  *
- *     pg_wire_cursor cursor = pg_wire_open(source, message);
+ *     pg_wire_cursor cursor = pg_wire_open(source, span);
  *     for (pg_wire_field field; pg_wire_next(&cursor, &field);)
  *         if (field.number == 2 && field.kind == PG_WIRE_BYTES)
  *             name = field.bytes;
@@ -52,8 +52,9 @@ typedef struct pg_wire_cursor {
     pg_status status; /* set when pg_wire_next found damage; the caller takes it */
 } pg_wire_cursor;
 
+pg_wire_cursor pg_wire_open(pg_wire_source source, pg_str span);
 /* Reads a span of a file or an edited message alike. */
-pg_wire_cursor pg_wire_open(pg_wire_source source, const pg_wire_message *message);
+pg_wire_cursor pg_wire_open_message(pg_wire_source source, const pg_wire_message *message);
 /* False at the end and on damage. */
 bool pg_wire_next(pg_wire_cursor *cursor, pg_wire_field *out);
 /* The message that a field holds. */

@@ -5,7 +5,7 @@
 static pg_wire_cursor open_bytes(const void *bytes, size_t size)
 {
     pg_wire_message message = {.span = {bytes, size}};
-    return pg_wire_open((pg_wire_source){bytes, size}, &message);
+    return pg_wire_open_message((pg_wire_source){bytes, size}, &message);
 }
 
 static pg_status walk(const void *bytes, size_t size, size_t *out_fields)
