@@ -51,12 +51,6 @@ bool pg_ort_reads_path(const pg_model *model);
  * bytes leave out are in the model's data folder. PG_ERR_LIMIT for more than the runtime can read. */
 PG_MUST_USE pg_status pg_ort_model_bytes(const pg_model *model, pg_buf *storage, pg_str *out);
 
-/* ---- fresh.c ---- */
-
-/* For each name: true when its value is computed from what is fed, by more than the shape of it. Other
- * outputs may be constants of the session, which die with it. */
-void pg_ort_find_fresh(const pg_graph *graph, const pg_io *outputs, size_t count, bool *out);
-
 /* ---- empty.c ---- */
 
 /* An empty sequence or an optional without a value, which the C interface has no call for. */

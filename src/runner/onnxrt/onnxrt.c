@@ -19,12 +19,8 @@ typedef struct onnxrt_runner {
     pg_io *inputs, *outputs; /* in `names` */
     const char **input_names, **output_names;
     size_t n_inputs, n_outputs;
-    bool *fresh; /* per output; made when first needed */
     pg_arena names;
 } onnxrt_runner;
-
-/* Results up to this size are always copied: that costs less than to know whether it is necessary. */
-enum { COPY_BELOW = 64 * 1024 };
 
 /* ---- Metadata ---- */
 
@@ -102,7 +98,6 @@ static void deactivate(pg_runner *runner)
     self->session = NULL;
     self->inputs = self->outputs = NULL;
     self->n_inputs = self->n_outputs = 0;
-    self->fresh = NULL;
     pg_arena_deinit(&self->names);
 }
 
@@ -158,30 +153,20 @@ static const pg_tensor *fed_tensor_at(const pg_feed *feed, const void *address)
     return NULL;
 }
 
-static bool is_fresh(onnxrt_runner *self, size_t output)
+/* Makes a result independent of the feed. Of the session it is already: the runtime copies constants that are
+ * results. */
+static pg_status detach(const pg_feed *feed, pg_value *value)
 {
-    if (self->fresh == NULL) {
-        self->fresh = PG_ARENA_ARRAY(&self->names, bool, self->n_outputs);
-        pg_ort_find_fresh(self->model->graph, self->outputs, self->n_outputs, self->fresh);
-    }
-    return self->fresh[output];
-}
-
-/* Makes a result independent of the session and of the feed. */
-static pg_status detach(onnxrt_runner *self, const pg_feed *feed, size_t output, pg_value *value)
-{
-    if (value->kind != PG_VALUE_TENSOR || value->tensor.dtype == PG_STRING)
-        return NULL; /* items of sequences and maps, and strings, are copies already */
+    if (value->kind != PG_VALUE_TENSOR)
+        return NULL; /* items of sequences and maps are copies already */
     const pg_tensor *fed = fed_tensor_at(feed, value->tensor.data);
-    pg_tensor own = {0};
-    if (fed != NULL && fed->buffer != NULL) {
-        own = value->tensor;
-        own.buffer = pg_buffer_ref(fed->buffer);
-    } else if (fed == NULL && pg_tensor_bytes(&value->tensor) > COPY_BELOW && is_fresh(self, output)) {
+    if (fed == NULL)
         return NULL;
-    } else {
+    pg_tensor own = value->tensor;
+    if (fed->buffer != NULL)
+        own.buffer = pg_buffer_ref(fed->buffer);
+    else
         PG_TRY(pg_tensor_copy(&own, &value->tensor));
-    }
     pg_tensor_deinit(&value->tensor);
     value->tensor = own;
     return NULL;
@@ -198,7 +183,7 @@ static pg_status collect(onnxrt_runner *self, const pg_feed *feed, ort_value **v
         PG_TRY_CTX(pg_ort_value_to(self->ort, taken, &value), "in the output '%" PG_STR_FMT "'",
                    PG_STR_ARG(name));
         pg_value *added = pg_feed_add(out, name, value);
-        PG_TRY_CTX(detach(self, feed, i, added), "in the output '%" PG_STR_FMT "'", PG_STR_ARG(name));
+        PG_TRY_CTX(detach(feed, added), "in the output '%" PG_STR_FMT "'", PG_STR_ARG(name));
     }
     return NULL;
 }
