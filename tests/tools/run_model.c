@@ -6,6 +6,7 @@
  *     --threads N         0, the default: all processors
  *     --level NAME        graph optimization level of ONNX Runtime
  *     --provider NAME     execution provider of ONNX Runtime; may be given several times
+ *     --data-dir FOLDER   where external data is
  *     --shape NAME=1x3x8  dims of an input that is made up; free dims are 1 otherwise
  *     --fill NAME=VALUE   every element of an input that is made up
  *     --repeat N          runs N times; the fastest time is shown
@@ -30,7 +31,7 @@
 typedef PG_VEC(const char *) text_list;
 
 typedef struct arguments {
-    const char *runner, *model, *save, *save_inputs;
+    const char *runner, *model, *save, *save_inputs, *data_dir;
     unsigned threads, repeat;
     double atol, rtol;
     pg_str level;
@@ -65,6 +66,8 @@ static pg_status set_option(arguments *args, const char *name, const char *value
         args->save = value;
     else if (strcmp(name, "--save-inputs") == 0)
         args->save_inputs = value;
+    else if (strcmp(name, "--data-dir") == 0)
+        args->data_dir = value;
     else if (strcmp(name, "--expect") == 0)
         PG_VEC_PUSH(&args->expected, value);
     else if (strcmp(name, "--atol") == 0)
@@ -392,8 +395,9 @@ static pg_status run_model(const arguments *args)
     pg_model *model = NULL;
     pg_runner *runner = NULL;
     pg_feed feed = {0}, out = {0};
+    pg_model_options options = {.external_data_dir = args->data_dir};
     pg_status status = NULL;
-    PG_TRY_GOTO(status, pg_model_load(args->model, NULL, &model));
+    PG_TRY_GOTO(status, pg_model_load(args->model, &options, &model));
     PG_TRY_GOTO(status, new_runner(args, model, &runner));
     status = run(args, runner, &feed, &out);
 done:
