@@ -1,18 +1,180 @@
-/* Option groups shared among commands: one file each. A group's struct holds what the user wrote (fields that
- * rows name) and, after the group's `finish`, what it means (the fields below the first comment line). */
+/* Option groups shared among commands: one file each. A group's struct holds what the user wrote (the fields
+ * that rows name) and, after the group's `finish`, what it means (the fields after the blank line). Memory is
+ * the command's arena's. */
 #ifndef PG_ARGS_ARGS_H
 #define PG_ARGS_ARGS_H
 
 #include "cli/option.h"
+#include "cli/values.h"
+#include "compare/compare.h"
+#include "native/native.h"
+#include "onnx/edit.h"
+#include "onnx/save.h"
+#include "runner/runner.h"
+
+/* ---- Logging ---- */
 
 typedef struct pg_args_logging {
     int verbose, quiet;
+    bool extra_verbose;
     pg_arg_list verbosity;
     bool silent;
     pg_arg_list log_format;
     const char *log_file;
 } pg_args_logging;
-/* Its finish sets the logger up. */
+/* Its finish sets the logger up, so it is the first group of every command. */
 extern const pg_group pg_group_logging;
+
+/* ---- Model ---- */
+
+typedef struct pg_args_model {
+    const char *path; /* NULL when the command line names no model */
+    const char *type;
+    pg_arg_list input_shapes_text;
+
+    pg_name_shape *input_shapes;
+    size_t n_input_shapes;
+} pg_args_model;
+/* Its finish decides the kind of the model and refuses every kind but ONNX. */
+extern const pg_group pg_group_model;
+
+/* ---- ONNX ---- */
+
+typedef struct pg_args_onnx {
+    const char *external_data_dir;
+    bool ignore_external_data;
+    pg_arg_list outputs, exclude_outputs, outputs_by_type;
+    bool mark_all;
+    pg_arg_list exclude_too; /* --exclude-outputs */
+
+    pg_model_options options;
+    pg_output_selection selection;
+} pg_args_onnx;
+extern const pg_group pg_group_onnx;
+
+/* Loads the model and selects its outputs; the caller unrefs it. */
+PG_MUST_USE pg_status pg_args_load_onnx(const pg_args_model *model, const pg_args_onnx *onnx, pg_model **out);
+
+typedef struct pg_args_onnx_save {
+    const char *path; /* NULL: nothing is saved */
+    pg_opt_text external;
+    const char *threshold;
+    bool per_tensor;
+
+    pg_model_save_options options;
+} pg_args_onnx_save;
+extern const pg_group pg_group_onnx_save;
+PG_MUST_USE pg_status pg_args_save_onnx(const pg_args_onnx_save *args, const pg_model *model);
+
+/* ---- Runners ---- */
+
+typedef struct pg_args_runners {
+    pg_arg_list names; /* "onnxrt", "native", "onnx", "trt" in the command line's order */
+    pg_opt_int threads_text;
+
+    unsigned threads; /* 0 = all processors */
+} pg_args_runners;
+extern const pg_group pg_group_runners;
+
+typedef struct pg_args_onnxrt {
+    pg_arg_list providers_text;
+    const char *optimization_level, *library;
+
+    pg_onnxrt_options options;
+} pg_args_onnxrt;
+extern const pg_group pg_group_onnxrt;
+
+typedef struct pg_args_native {
+    bool no_onednn, no_optimization;
+    const char *onednn;
+
+    pg_native_options options;
+} pg_args_native;
+extern const pg_group pg_group_native;
+
+/* The runner that one of pg_args_runners' names stands for. The model is kept (counted). */
+PG_MUST_USE pg_status pg_args_new_runner(const char *name, const pg_args_runners *runners,
+                                         const pg_args_onnxrt *onnxrt, const pg_args_native *native,
+                                         pg_model *model, pg_runner **out);
+
+/* ---- Data ---- */
+
+typedef struct pg_name_range {
+    pg_str name; /* empty: for every input without a range of its own */
+    pg_scalar low, high;
+} pg_name_range;
+
+typedef struct pg_args_data {
+    pg_opt_int seed, iterations;
+    pg_arg_list val_range_text, load_inputs;
+    const char *backend_module;
+    pg_opt_int int_min, int_max;
+    pg_opt_float float_min, float_max;
+
+    pg_name_range *ranges;
+    size_t n_ranges;
+} pg_args_data;
+extern const pg_group pg_group_data;
+
+/* ---- Inference and comparison ---- */
+
+typedef struct pg_args_inference {
+    pg_opt_int warm_up_text;
+    const char *save_inputs, *save_outputs;
+    pg_opt_text save_input_blob;
+
+    size_t warm_up;
+} pg_args_inference;
+extern const pg_group pg_group_inference;
+
+typedef struct pg_args_postprocess {
+    pg_arg_list text;
+
+    pg_top_k *top_k;
+    size_t n_top_k;
+} pg_args_postprocess;
+extern const pg_group pg_group_postprocess;
+
+typedef struct pg_args_compare {
+    bool no_shape_check, validate, fail_fast, sequential_runners;
+    pg_arg_list functions_text, load_outputs;
+    const char *save_report;
+
+    pg_compare_function *functions;
+    size_t n_functions;
+} pg_args_compare;
+extern const pg_group pg_group_compare;
+
+typedef struct pg_args_simple {
+    pg_arg_list rtol_text, atol_text, stat_text, quantile_text;
+    bool infinities_compare_equal;
+
+    pg_output_numbers rtol, atol, quantile;
+    pg_output_stat *stats;
+    size_t n_stats;
+} pg_args_simple;
+extern const pg_group pg_group_simple;
+
+typedef struct pg_args_indices {
+    pg_arg_list tolerance_text;
+
+    pg_output_numbers tolerance;
+} pg_args_indices;
+extern const pg_group pg_group_indices;
+
+/* The three groups as one set of options; warns about options of functions that were not chosen. */
+pg_compare_options pg_args_compare_options(const pg_args_compare *compare, const pg_args_simple *simple,
+                                           const pg_args_indices *indices);
+
+/* ---- Systems that this version lacks ---- */
+
+/* Groups whose every row is an error that names what is missing; they have no values. */
+extern const pg_group pg_group_tf, pg_group_tftrt, pg_group_tf_session, pg_group_tf_inference,
+    pg_group_tf_onnx;
+extern const pg_group pg_group_onnx_shapes;
+extern const pg_group pg_group_trt_config, pg_group_trt_plugins, pg_group_trt_parser, pg_group_trt_network;
+extern const pg_group pg_group_trt_save_engine, pg_group_trt_engine, pg_group_trt_inference;
+extern const pg_group pg_group_l2, pg_group_cosine, pg_group_psnr, pg_group_snr, pg_group_perceptual;
+extern const pg_group pg_group_script;
 
 #endif

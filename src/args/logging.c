@@ -7,6 +7,8 @@ static const pg_option rows[] = {
      .help = "say more; repeat it for more still: verbose, extra, super, ultra"},
     {"-q --quiet", PG_FIELD(pg_args_logging, quiet),
      .help = "say less; repeat it for less still: start, finish, warning, error, critical"},
+    {"--extra-verbose", PG_FIELD(pg_args_logging, extra_verbose), .help = "the same as -vv",
+     .flags = PG_OPTION_OURS},
     {"--verbosity", PG_FIELD(pg_args_logging, verbosity), .metavar = "[PATH:]LEVEL",
      .help =
          "a level by name (ultra_verbose, super_verbose, extra_verbose, verbose, info, start, finish, "
@@ -19,12 +21,17 @@ static const pg_option rows[] = {
      .help = "write the same messages to a file too"},
 };
 
+static int steps_of(const pg_args_logging *args)
+{
+    return args->verbose + (args->extra_verbose ? 2 : 0) - args->quiet;
+}
+
 static pg_severity level_of_counts(const pg_args_logging *args)
 {
     static const pg_severity louder[] = {PG_INFO, PG_VERBOSE, PG_EXTRA_VERBOSE, PG_SUPER_VERBOSE,
                                          PG_ULTRA_VERBOSE};
     static const pg_severity quieter[] = {PG_INFO, PG_START, PG_FINISH, PG_WARNING, PG_ERROR, PG_CRITICAL};
-    int steps = args->verbose - args->quiet;
+    int steps = steps_of(args);
     if (steps >= 0)
         return louder[PG_MIN((size_t)steps, PG_COUNT(louder) - 1)];
     return quieter[PG_MIN((size_t)-steps, PG_COUNT(quieter) - 1)];
@@ -66,7 +73,7 @@ static pg_status finish(void *values, pg_arena *arena)
         pg_log_set_severity(PG_STR_EMPTY, PG_CRITICAL);
     } else {
         PG_TRY(set_by_path(args));
-        if (args->verbose != args->quiet)
+        if (steps_of(args) != 0)
             pg_log_set_severity(PG_STR_EMPTY, level_of_counts(args));
     }
     return args->log_file != NULL ? pg_log_set_file(args->log_file) : NULL;

@@ -41,6 +41,28 @@ pg_bound_options pg_options_bind(const pg_command *command, void *values, pg_are
     return out;
 }
 
+bool pg_option_is_set(const pg_option *option, const void *values)
+{
+    const void *field = (const char *)values + option->offset;
+    switch (option->type) {
+    case PG_ARG_FLAG:
+        return *(const bool *)field;
+    case PG_ARG_COUNT:
+        return *(const int *)field > 0;
+    case PG_ARG_TEXT:
+        return *(const char *const *)field != NULL;
+    case PG_ARG_INT:
+        return ((const pg_opt_int *)field)->set;
+    case PG_ARG_FLOAT:
+        return ((const pg_opt_float *)field)->set;
+    case PG_ARG_MAYBE:
+        return ((const pg_opt_text *)field)->set;
+    case PG_ARG_LIST:
+        return ((const pg_arg_list *)field)->set;
+    }
+    return false;
+}
+
 pg_arity pg_option_arity(const pg_option *option)
 {
     if (option->arity != PG_ARITY_BY_TYPE)

@@ -167,6 +167,8 @@ static inline bool pg_option_is_positional(const pg_option *option)
 {
     return option->names[0] != '-';
 }
+/* Whether the row's field in the group's values was given on the command line. */
+bool pg_option_is_set(const pg_option *option, const void *values);
 pg_arity pg_option_arity(const pg_option *option);
 /* "--iterations/--iters". */
 char *pg_option_label(const pg_bound_option *option, pg_arena *arena);

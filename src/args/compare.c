@@ -1,0 +1,222 @@
+#include <math.h>
+#include <string.h>
+
+#include "args/args.h"
+#include "base/buf.h"
+#include "log/log.h"
+
+/* ---- What to compare, and with which functions ---- */
+
+#define FUNCTIONS \
+    "simple|indices|l2|cosine_similarity|distance_metrics|psnr|snr|quality_metrics|perceptual_metrics"
+
+static const pg_option rows[] = {
+    {"--no-shape-check", PG_FIELD(pg_args_compare, no_shape_check),
+     .help = "compare outputs of different shapes too, by permuting or reshaping one"},
+    {"--validate", PG_FIELD(pg_args_compare, validate), .help = "fail when an output has a NaN or infinity"},
+    {"--fail-fast", PG_FIELD(pg_args_compare, fail_fast), .help = "stop after the first mismatch"},
+    {"--check-average", .type = PG_ARG_FLAG, .missing = "averages over iterations",
+     .help = "judge the average of each metric over all iterations"},
+    {"--sequential-runners", PG_FIELD(pg_args_compare, sequential_runners),
+     .help =
+         "run one runner after the other over all inputs, instead of all runners input by input; all outputs "
+         "are kept in memory"},
+    {"--compare --compare-func", PG_FIELD(pg_args_compare, functions_text), .choices = FUNCTIONS,
+     .default_text = "simple",
+     .help = "how to compare: 'simple' by absolute and relative tolerance, 'indices' for outputs that are "
+             "indices; "
+             "the others are not available in this version"},
+    {"--compare-func-script", .type = PG_ARG_TEXT, .missing = "the Python bridge", .flags = PG_OPTION_PATH,
+     .help = "Python file with a function compare_outputs(result0, result1)"},
+    {"--load-outputs --load-results", PG_FIELD(pg_args_compare, load_outputs), .metavar = "PATH",
+     .help = "saved outputs to compare with, each file one more run behind the runners",
+     .flags = PG_OPTION_PATH},
+    {"--save-accuracy-results", .type = PG_ARG_TEXT, .missing = "files of accuracy results",
+     .help = "save the metrics and verdicts of the comparison", .flags = PG_OPTION_PATH},
+    {"--save-report", PG_FIELD(pg_args_compare, save_report), .metavar = "PATH",
+     .help = "save outputs and largest and mean errors as readable JSON",
+     .flags = PG_OPTION_OURS | PG_OPTION_PATH},
+};
+
+/* Naming a function twice runs it once. */
+static void add_function(pg_args_compare *args, pg_compare_function function)
+{
+    for (size_t i = 0; i < args->n_functions; i++)
+        if (args->functions[i] == function)
+            return;
+    args->functions[args->n_functions++] = function;
+}
+
+static pg_status finish(void *values, pg_arena *arena)
+{
+    pg_args_compare *args = values;
+    args->functions = PG_ARENA_ARRAY(arena, pg_compare_function, args->functions_text.count + 1);
+    for (size_t i = 0; i < args->functions_text.count; i++) {
+        const char *name = args->functions_text.items[i];
+        int function = -1;
+        for (int f = 0; f < PG_COMPARE_FUNCTION_COUNT; f++)
+            if (strcmp(name, pg_compare_function_name((pg_compare_function)f)) == 0)
+                function = f;
+        if (function < 0)
+            return pg_err(
+                PG_ERR_UNSUPPORTED,
+                "the comparison function '%s' is not available in this version; use simple or indices", name);
+        add_function(args, (pg_compare_function)function);
+    }
+    if (args->n_functions == 0)
+        args->functions[args->n_functions++] = PG_COMPARE_SIMPLE;
+    return NULL;
+}
+
+const pg_group pg_group_compare = {"Comparator Comparisons", rows, PG_COUNT(rows), .finish = finish};
+
+/* ---- Options of the functions ---- */
+
+/* What one range of values allows. */
+typedef struct number_rule {
+    const char *option;
+    double low, high;
+    bool integers;
+} number_rule;
+
+static pg_status parse_numbers(const number_rule *rule, const pg_arg_list *list, pg_arena *arena,
+                               pg_output_numbers *out)
+{
+    pg_name_value *parts;
+    PG_TRY(pg_values_by_name(rule->option, list, arena, &parts, &out->count));
+    pg_output_number *items = PG_ARENA_ARRAY(arena, pg_output_number, out->count + 1);
+    for (size_t i = 0; i < out->count; i++) {
+        pg_scalar number = pg_value_scalar(parts[i].value, arena);
+        if (!pg_scalar_is_number(&number) || (rule->integers && number.kind != PG_SCALAR_INT))
+            return pg_err(PG_ERR_INVALID, "option '%s': '%" PG_STR_FMT "' of '%s' is not %s", rule->option,
+                          PG_STR_ARG(parts[i].value), list->items[i],
+                          rule->integers ? "an integer" : "a number");
+        if (!(number.number >= rule->low && number.number <= rule->high))
+            return pg_err(PG_ERR_INVALID, "option '%s': '%s' is not between %g and %g", rule->option,
+                          list->items[i], rule->low, rule->high);
+        items[i] = (pg_output_number){parts[i].name, number.number, number.kind == PG_SCALAR_INT};
+    }
+    out->items = items;
+    return NULL;
+}
+
+static const pg_option simple_rows[] = {
+    {"--rtol --rel-tol", PG_FIELD(pg_args_simple, rtol_text), .metavar = "[NAME:]RTOL",
+     .default_text = "1e-5",
+     .help =
+         "relative tolerance, a fraction of the second run's values, for all or for one output: --rtol 1e-5 "
+         "out0:1e-4"},
+    {"--atol --abs-tol", PG_FIELD(pg_args_simple, atol_text), .metavar = "[NAME:]ATOL",
+     .default_text = "1e-5", .help = "absolute tolerance, for all or for one output"},
+    {"--check-error-stat", PG_FIELD(pg_args_simple, stat_text), .metavar = "[NAME:]STAT",
+     .default_text = "elemwise",
+     .help =
+         "what the tolerances judge: elemwise (every element), or the max, mean, median or quantile of the "
+         "differences"},
+    {"--infinities-compare-equal", PG_FIELD(pg_args_simple, infinities_compare_equal),
+     .help = "infinities of the same sign are equal"},
+    {"--save-heatmaps", .type = PG_ARG_TEXT, .missing = "plots", .flags = PG_OPTION_PATH,
+     .help = "folder for heatmaps of the differences"},
+    {"--show-heatmaps", .type = PG_ARG_FLAG, .missing = "plots", .help = "show heatmaps of the differences"},
+    {"--save-error-metrics-plot", .type = PG_ARG_TEXT, .missing = "plots", .flags = PG_OPTION_PATH,
+     .help = "folder for plots of the differences over the magnitude"},
+    {"--show-error-metrics-plot", .type = PG_ARG_FLAG, .missing = "plots",
+     .help = "show plots of the differences over the magnitude"},
+    {"--error-quantile", PG_FIELD(pg_args_simple, quantile_text), .metavar = "[NAME:]Q",
+     .default_text = "0.99", .help = "which quantile --check-error-stat quantile judges, from 0 to 1"},
+};
+
+static pg_status parse_stats(pg_args_simple *args, pg_arena *arena)
+{
+    pg_name_value *parts;
+    PG_TRY(pg_values_by_name("--check-error-stat", &args->stat_text, arena, &parts, &args->n_stats));
+    args->stats = PG_ARENA_ARRAY(arena, pg_output_stat, args->n_stats + 1);
+    for (size_t i = 0; i < args->n_stats; i++) {
+        args->stats[i].output = parts[i].name;
+        if (!pg_error_stat_parse(parts[i].value, &args->stats[i].stat))
+            return pg_err(PG_ERR_INVALID,
+                          "option '--check-error-stat': '%" PG_STR_FMT "' is not one of max, mean, median, "
+                          "elemwise, quantile",
+                          PG_STR_ARG(parts[i].value));
+    }
+    return NULL;
+}
+
+static pg_status finish_simple(void *values, pg_arena *arena)
+{
+    static const number_rule rtol = {"--rtol", -INFINITY, INFINITY}, atol = {"--atol", -INFINITY, INFINITY};
+    static const number_rule quantile = {"--error-quantile", 0, 1};
+    pg_args_simple *args = values;
+    PG_TRY(parse_numbers(&rtol, &args->rtol_text, arena, &args->rtol));
+    PG_TRY(parse_numbers(&atol, &args->atol_text, arena, &args->atol));
+    PG_TRY(parse_numbers(&quantile, &args->quantile_text, arena, &args->quantile));
+    return parse_stats(args, arena);
+}
+
+const pg_group pg_group_simple = {"Comparison Function: `simple`", simple_rows, PG_COUNT(simple_rows),
+                                  .finish = finish_simple};
+
+static const pg_option indices_rows[] = {
+    {"--index-tolerance", PG_FIELD(pg_args_indices, tolerance_text), .metavar = "[NAME:]N",
+     .default_text = "0", .help = "by how many places an index may have moved, for all or for one output"},
+};
+
+static pg_status finish_indices(void *values, pg_arena *arena)
+{
+    static const number_rule tolerance = {"--index-tolerance", 0, 0x1p53, .integers = true};
+    pg_args_indices *args = values;
+    return parse_numbers(&tolerance, &args->tolerance_text, arena, &args->tolerance);
+}
+
+const pg_group pg_group_indices = {"Comparison Function: `indices`", indices_rows, PG_COUNT(indices_rows),
+                                   .finish = finish_indices};
+
+/* ---- Together ---- */
+
+static void add_quoted(pg_buf *out, const char *name)
+{
+    pg_buf_printf(out, "%s'%s'", out->len > 0 ? ", " : "", name);
+}
+
+/* Options of a function that was not chosen do nothing: say so. */
+static void warn_unused(const pg_args_compare *compare, pg_compare_function function, const pg_group *group,
+                        const void *values)
+{
+    pg_buf chosen = {0};
+    bool used = false;
+    for (size_t i = 0; i < compare->n_functions; i++) {
+        used |= compare->functions[i] == function;
+        add_quoted(&chosen, pg_compare_function_name(compare->functions[i]));
+    }
+    for (size_t i = 0; !used && i < group->n_options; i++) {
+        pg_arena arena = {0};
+        const pg_option *row = &group->options[i];
+        if (row->missing == NULL && pg_option_is_set(row, values)) {
+            pg_bound_option bound = {.row = row};
+            PG_LOG_WARNING(
+                "Option: %s is only valid for comparison function(s): ['%s']. The selected comparison "
+                "functions are: [%s], so this option will be ignored.",
+                pg_option_label(&bound, &arena), pg_compare_function_name(function), pg_buf_cstr(&chosen));
+        }
+        pg_arena_deinit(&arena);
+    }
+    pg_buf_deinit(&chosen);
+}
+
+pg_compare_options pg_args_compare_options(const pg_args_compare *compare, const pg_args_simple *simple,
+                                           const pg_args_indices *indices)
+{
+    warn_unused(compare, PG_COMPARE_SIMPLE, &pg_group_simple, simple);
+    warn_unused(compare, PG_COMPARE_INDICES, &pg_group_indices, indices);
+    return (pg_compare_options){.functions = compare->functions,
+                                .n_functions = compare->n_functions,
+                                .no_shape_check = compare->no_shape_check,
+                                .fail_fast = compare->fail_fast,
+                                .infinities_compare_equal = simple->infinities_compare_equal,
+                                .rtol = simple->rtol,
+                                .atol = simple->atol,
+                                .quantile = simple->quantile,
+                                .stats = simple->stats,
+                                .n_stats = simple->n_stats,
+                                .index_tolerance = indices->tolerance};
+}

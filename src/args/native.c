@@ -1,0 +1,21 @@
+#include "args/args.h"
+
+static const pg_option rows[] = {
+    {"--no-onednn", PG_FIELD(pg_args_native, no_onednn), .help = "portable kernels only",
+     .flags = PG_OPTION_OURS},
+    {"--onednn-library", PG_FIELD(pg_args_native, onednn), .metavar = "PATH",
+     .help = "the libdnnl to load (default: the one of the active Python environment, else the loader's)",
+     .flags = PG_OPTION_OURS | PG_OPTION_PATH},
+    {"--no-native-optimization", PG_FIELD(pg_args_native, no_optimization),
+     .help = "run every node as it is written: no fusion, no other layouts", .flags = PG_OPTION_OURS},
+};
+
+static pg_status finish(void *values, pg_arena *arena)
+{
+    pg_args_native *args = values;
+    args->options = (pg_native_options){
+        .no_onednn = args->no_onednn, .no_optimization = args->no_optimization, .onednn = args->onednn};
+    return NULL;
+}
+
+const pg_group pg_group_native = {"Built-in Engine", rows, PG_COUNT(rows), .finish = finish};
