@@ -106,6 +106,7 @@ typedef struct pg_plan_node {
     const pg_kernel *kernel;
     pg_op op;          /* filled once; `in` and `out` point into frames and constants */
     pg_dtype half;     /* type of the constants widened for PG_KERNEL_HALF_VIA_F32, or PG_UNDEFINED */
+    bool no_f64;       /* in reference mode: the kernel refused float64 inputs */
     uint32_t *release; /* slots that nobody reads after this node */
     uint32_t n_release;
 } pg_plan_node;
@@ -151,7 +152,8 @@ struct pg_session {
     pg_arena arena;
     pg_pool *pool;
     pg_plan *plan;
-    size_t call_depth; /* of functions, while building */
+    const pg_observer *observer; /* NULL: nobody watches */
+    size_t call_depth;           /* of functions, while building */
     size_t names_made;
 };
 

@@ -11,10 +11,20 @@ struct pg_native_options {
     bool no_optimization;         /* every node runs as written: no fusion, no layouts */
     const char *onednn;           /* path of libdnnl; NULL = search */
     uint64_t max_loop_iterations; /* of one Loop; 0 = the default of 2^31 */
+    bool float64;                 /* reference mode: every float32 and half tensor is computed in float64 */
 };
 typedef struct pg_native_options pg_native_options;
 
 typedef struct pg_session pg_session;
+
+/* Sees every node right after it ran: its inputs (NULL where omitted), its outputs and the time it took. An
+ * error ends the run. Nodes of subgraphs are seen each time they run. Inputs may already be overwritten by a
+ * kernel that works in place, except with pg_native_options.no_optimization. */
+typedef struct pg_observer {
+    void *context;
+    PG_MUST_USE pg_status (*node)(void *context, const pg_node *node, const pg_value *const *inputs,
+                                  const pg_value *outputs, double seconds);
+} pg_observer;
 
 /* Checks and plans the model: every operator must have a kernel (the error names the first that has none,
  * with node, domain and version), tensors must be defined, the graph must have no cycle. The model is kept
@@ -25,5 +35,9 @@ void pg_session_free(pg_session *session);
  * outputs are appended to `out` in graph order. Errors name node and operator. Not thread-safe per session.
  */
 PG_MUST_USE pg_status pg_session_run(pg_session *session, const pg_feed *feed, pg_feed *out);
+/* NULL ends observing. The observer must outlive its use. */
+void pg_session_observe(pg_session *session, const pg_observer *observer);
+/* Most bytes of values held at once so far, without weights. */
+uint64_t pg_session_peak_bytes(const pg_session *session);
 
 #endif

@@ -3,6 +3,7 @@
 #include "native/internal.h"
 
 #include "base/alloc.h"
+#include "tensor/dtype_convert.h"
 
 /* A graph or a function body, seen alike. */
 typedef struct body {
@@ -105,6 +106,20 @@ done:
     return status;
 }
 
+/* Reference mode computes in float64, so weights join in that type. */
+static pg_status add_weight(pg_net *net, pg_str name, pg_tensor tensor)
+{
+    if (net->session->options.float64 && pg_dtype_is_float(tensor.dtype)) {
+        pg_tensor wide;
+        pg_status status = pg_tensor_cast(&tensor, PG_F64, NULL, &wide);
+        pg_tensor_deinit(&tensor);
+        PG_TRY(status);
+        tensor = wide;
+    }
+    pg_net_add_constant(net, name, pg_value_of_tensor(tensor));
+    return NULL;
+}
+
 static pg_status add_weights(pg_net *net, const pg_graph *graph)
 {
     const pg_model *model = net->session->model;
@@ -112,12 +127,12 @@ static pg_status add_weights(pg_net *net, const pg_graph *graph)
         pg_tensor tensor;
         PG_TRY_CTX(pg_weight_load(model, &graph->weights[i], &tensor), "initializer '%" PG_STR_FMT "'",
                    PG_STR_ARG(graph->weights[i].name));
-        pg_net_add_constant(net, graph->weights[i].name, pg_value_of_tensor(tensor));
+        PG_TRY(add_weight(net, graph->weights[i].name, tensor));
     }
     for (size_t i = 0; i < graph->n_sparse_weights; i++) {
         pg_tensor tensor;
         PG_TRY(densify(model, &graph->sparse_weights[i], &tensor));
-        pg_net_add_constant(net, graph->sparse_weights[i].values.name, pg_value_of_tensor(tensor));
+        PG_TRY(add_weight(net, graph->sparse_weights[i].values.name, tensor));
     }
     return NULL;
 }
@@ -165,6 +180,21 @@ static void bind_attrs(pg_net *net, pg_node *node)
     node->n_attrs = count;
 }
 
+/* Reference mode: a Cast to a smaller floating-point type keeps float64. */
+static void widen_cast(pg_net *net, pg_node *node)
+{
+    if (!net->session->options.float64 || node->domain.len > 0 || !pg_str_is(node->op_type, "Cast"))
+        return;
+    pg_attr *attrs = PG_ARENA_ARRAY(&net->session->arena, pg_attr, node->n_attrs);
+    for (size_t i = 0; i < node->n_attrs; i++) {
+        attrs[i] = node->attrs[i];
+        if (pg_str_is(attrs[i].name, "to") && attrs[i].type == PG_ATTR_INT &&
+            pg_dtype_is_float((pg_dtype)attrs[i].i))
+            attrs[i].i = PG_F64;
+    }
+    node->attrs = attrs;
+}
+
 static int64_t opset_of(const pg_net *net, pg_str domain)
 {
     for (size_t i = 0; i < net->n_opsets; i++)
@@ -190,6 +220,7 @@ static pg_status add_node(pg_net *net, const pg_node *onnx)
     pg_net_node *node = PG_ARENA_NEW(&net->session->arena, pg_net_node);
     node->node = *onnx;
     bind_attrs(net, &node->node);
+    widen_cast(net, &node->node);
     node->opset = opset_of(net, onnx->domain);
     node->function = pg_model_find_function(net->session->model, onnx->domain, onnx->op_type, onnx->overload);
     if (node->function == NULL) {

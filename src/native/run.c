@@ -2,6 +2,7 @@
 #include "native/internal.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "tensor/dtype_convert.h"
 
@@ -19,6 +20,24 @@ static bool is_half(pg_dtype dtype)
     return dtype == PG_F16 || dtype == PG_BF16 || (dtype >= PG_F8E4M3FN && dtype <= PG_F8E5M2FNUZ);
 }
 
+static bool is_f64(pg_dtype dtype)
+{
+    return dtype == PG_F64;
+}
+
+/* Outputs of type `from` become `to`. */
+static pg_status convert_outputs(pg_op *op, pg_dtype from, pg_dtype to)
+{
+    for (size_t i = 0; i < op->n_out; i++) {
+        if (op->out[i].kind != PG_VALUE_TENSOR || op->out[i].tensor.dtype != from)
+            continue;
+        pg_tensor converted;
+        PG_TRY(pg_tensor_cast(&op->out[i].tensor, to, NULL, &converted));
+        pg_op_out_value(op, i, pg_value_of_tensor(converted));
+    }
+    return NULL;
+}
+
 static pg_status make_row_major(pg_op *op)
 {
     for (size_t i = 0; i < op->n_in; i++) {
@@ -29,48 +48,62 @@ static pg_status make_row_major(pg_op *op)
     return NULL;
 }
 
-/* Runs the kernel on float32 copies of its half inputs and rounds its float32 outputs to their type. */
-static pg_status run_widened(pg_plan_node *node, pg_dtype half)
+/* Runs the kernel on float32 copies of the inputs that `chosen` picks, and converts its float32 outputs to
+ * `result`. */
+static pg_status run_in_f32(pg_plan_node *node, bool (*chosen)(pg_dtype), pg_dtype result)
 {
     pg_op *op = &node->op;
     pg_value **inputs = op->in;
     const uint8_t *flags = op->in_flags;
-    pg_value *wide = pg_calloc(op->n_in, sizeof *wide);
-    uint8_t *wide_flags = pg_calloc(op->n_in, 1);
+    pg_value *copies = pg_calloc(op->n_in, sizeof *copies);
+    uint8_t *copy_flags = pg_calloc(op->n_in, 1);
     pg_value **pointers = pg_calloc(op->n_in, sizeof *pointers);
     pg_status status = NULL;
     for (size_t i = 0; i < op->n_in; i++) {
         pointers[i] = inputs[i];
-        wide_flags[i] = flags[i];
+        copy_flags[i] = flags[i];
         const pg_tensor *tensor = pg_op_in(op, i);
-        if (tensor == NULL || !is_half(tensor->dtype))
+        if (tensor == NULL || !chosen(tensor->dtype))
             continue;
         pg_tensor copy;
         PG_TRY_GOTO(status, pg_tensor_cast(tensor, PG_F32, NULL, &copy));
-        copy.layout = tensor->layout;
-        wide[i] = pg_value_of_tensor(copy);
-        pointers[i] = &wide[i];
-        wide_flags[i] = PG_IN_LAST_USE;
+        copies[i] = pg_value_of_tensor(copy);
+        pointers[i] = &copies[i];
+        copy_flags[i] = PG_IN_LAST_USE;
     }
     op->in = pointers;
-    op->in_flags = wide_flags;
+    op->in_flags = copy_flags;
     status = node->kernel->run(op);
-    for (size_t i = 0; i < op->n_out && status == NULL; i++) {
-        if (op->out[i].kind != PG_VALUE_TENSOR || op->out[i].tensor.dtype != PG_F32)
-            continue;
-        pg_tensor rounded;
-        PG_TRY_GOTO(status, pg_tensor_cast(&op->out[i].tensor, half, NULL, &rounded));
-        rounded.layout = op->out[i].tensor.layout;
-        pg_op_out_value(op, i, pg_value_of_tensor(rounded));
-    }
+    if (status == NULL)
+        status = convert_outputs(op, PG_F32, result);
 done:
     op->in = inputs;
     op->in_flags = flags;
     for (size_t i = 0; i < op->n_in; i++)
-        pg_value_deinit(&wide[i]);
-    free(wide);
-    free(wide_flags);
+        pg_value_deinit(&copies[i]);
+    free(copies);
+    free(copy_flags);
     free(pointers);
+    return status;
+}
+
+/* Reference mode: values are float64. A kernel that has no float64 form runs in float32, and is remembered.
+ */
+static pg_status run_in_f64(pg_plan_node *node)
+{
+    pg_op *op = &node->op;
+    pg_status status = NULL;
+    if (!node->no_f64) {
+        status = node->kernel->run(op);
+        node->no_f64 = pg_status_code(status) == PG_ERR_UNSUPPORTED;
+        if (node->no_f64)
+            pg_status_drop(status);
+    }
+    if (node->no_f64)
+        status = run_in_f32(node, is_f64, PG_F64);
+    for (pg_dtype dtype = PG_F32; dtype <= PG_BF16 && status == NULL; dtype++)
+        if (dtype == PG_F32 || is_half(dtype))
+            status = convert_outputs(op, dtype, PG_F64);
     return status;
 }
 
@@ -80,6 +113,8 @@ pg_status pg_plan_run_node(pg_plan_node *node)
     unsigned flags = node->kernel->flags;
     if ((flags & PG_KERNEL_ANY_LAYOUT) == 0)
         PG_TRY(make_row_major(op));
+    if (op->session->options.float64 && op->n_subgraphs == 0)
+        return run_in_f64(node);
     if ((flags & PG_KERNEL_HALF_VIA_F32) != 0) {
         pg_dtype half = node->half;
         for (size_t i = 0; i < op->n_in && half == PG_UNDEFINED; i++) {
@@ -88,9 +123,18 @@ pg_status pg_plan_run_node(pg_plan_node *node)
                 half = tensor->dtype;
         }
         if (half != PG_UNDEFINED)
-            return run_widened(node, half);
+            return run_in_f32(node, is_half, half);
     }
     return node->kernel->run(op);
+}
+
+static pg_status run_observed(pg_plan_node *node, const pg_observer *observer)
+{
+    uint64_t start = pg_clock_ns();
+    PG_TRY(pg_plan_run_node(node));
+    double seconds = pg_clock_seconds_since(start);
+    pg_op *op = &node->op;
+    return observer->node(observer->context, op->node, (const pg_value *const *)op->in, op->out, seconds);
 }
 
 /* Kernels word their errors themselves ("Conv 'name': ..."); what comes from below them gets the node's name
@@ -110,8 +154,12 @@ pg_status pg_plan_run(const pg_plan *plan)
     pg_frame *frame = (pg_frame *)&plan->frame;
     for (size_t i = 0; i < plan->n_nodes; i++) {
         pg_plan_node *node = &plan->nodes[i];
-        pg_status status =
-            pg_interrupted() ? pg_err(PG_ERR_INTERRUPTED, "interrupted") : pg_plan_run_node(node);
+        const pg_observer *observer = node->op.session->observer;
+        pg_status status;
+        if (pg_interrupted())
+            status = pg_err(PG_ERR_INTERRUPTED, "interrupted");
+        else
+            status = observer != NULL ? run_observed(node, observer) : pg_plan_run_node(node);
         pg_frame_end_node(frame);
         if (status != NULL) {
             pg_plan_clear(plan);

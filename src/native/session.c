@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/threads.h"
 #include "native/internal.h"
+#include "tensor/dtype_convert.h"
 
 /* A call of a model-local function: its body runs as a plan of its own. */
 static pg_status run_call(pg_op *op)
@@ -62,6 +63,32 @@ void pg_session_free(pg_session *session)
     free(session);
 }
 
+/* In reference mode floating-point tensors are float64 inside. */
+static pg_status widen(const pg_session *session, pg_value *value)
+{
+    if (!session->options.float64 || value->kind != PG_VALUE_TENSOR ||
+        !pg_dtype_is_float(value->tensor.dtype))
+        return NULL;
+    pg_tensor wide;
+    PG_TRY(pg_tensor_cast(&value->tensor, PG_F64, NULL, &wide));
+    pg_value_deinit(value);
+    *value = pg_value_of_tensor(wide);
+    return NULL;
+}
+
+/* ... and leave in the type that the model states, float32 where it states none. */
+static pg_status narrow(const pg_session *session, size_t output, pg_value *value)
+{
+    if (!session->options.float64 || value->kind != PG_VALUE_TENSOR || value->tensor.dtype != PG_F64)
+        return NULL;
+    pg_dtype stated = session->model->graph->outputs[output].type.elem;
+    pg_tensor narrowed;
+    PG_TRY(pg_tensor_cast(&value->tensor, pg_dtype_is_float(stated) ? stated : PG_F32, NULL, &narrowed));
+    pg_value_deinit(value);
+    *value = pg_value_of_tensor(narrowed);
+    return NULL;
+}
+
 static pg_status fill_inputs(pg_session *session, const pg_feed *feed)
 {
     const pg_plan *plan = session->plan;
@@ -71,6 +98,7 @@ static pg_status fill_inputs(pg_session *session, const pg_feed *feed)
             return pg_err(PG_ERR_INVALID, "the model's input '%" PG_STR_FMT "' was not given",
                           PG_STR_ARG(plan->input_names[i]));
         plan->frame.values[plan->inputs[i]] = pg_value_share(value);
+        PG_TRY(widen(session, &plan->frame.values[plan->inputs[i]]));
     }
     for (size_t i = 0; i < feed->count; i++) {
         bool known = false;
@@ -104,10 +132,24 @@ pg_status pg_session_run(pg_session *session, const pg_feed *feed, pg_feed *out)
     pg_status status = fill_inputs(session, feed);
     if (status == NULL)
         status = pg_plan_run(plan);
-    for (size_t i = 0; i < plan->n_outputs && status == NULL; i++)
-        status = detach(session, plan->outputs[i], pg_feed_add(out, plan->output_names[i], (pg_value){0}));
+    for (size_t i = 0; i < plan->n_outputs && status == NULL; i++) {
+        pg_value *value = pg_feed_add(out, plan->output_names[i], (pg_value){0});
+        status = detach(session, plan->outputs[i], value);
+        if (status == NULL)
+            status = narrow(session, i, value);
+    }
     pg_plan_clear(plan);
     if (status != NULL)
         pg_feed_deinit(out);
     return status;
+}
+
+void pg_session_observe(pg_session *session, const pg_observer *observer)
+{
+    session->observer = observer;
+}
+
+uint64_t pg_session_peak_bytes(const pg_session *session)
+{
+    return pg_pool_peak(session->pool);
 }
