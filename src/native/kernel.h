@@ -143,10 +143,14 @@ const pg_kernel *pg_kernel_find(pg_str domain, pg_str op_type, int64_t opset);
 
 /* Tables of the families (native/ops/), each ended by a row with op_type NULL; listed once in registry.c. */
 extern const pg_kernel pg_kernels_unary[];
+extern const pg_kernel pg_kernels_random[];
 extern const pg_kernel pg_kernels_binary[];
 extern const pg_kernel pg_kernels_elementwise[];
 extern const pg_kernel pg_kernels_reduce[];
+extern const pg_kernel pg_kernels_softmax[];
+extern const pg_kernel pg_kernels_select[];
 extern const pg_kernel pg_kernels_shape[];
+extern const pg_kernel pg_kernels_rearrange[];
 extern const pg_kernel pg_kernels_gather[];
 extern const pg_kernel pg_kernels_control[];
 extern const pg_kernel pg_kernels_matmul[];

@@ -7,6 +7,13 @@ static const pg_kernel *const families[] = {
     pg_kernels_internal,
     pg_kernels_unary,
     pg_kernels_binary,
+    pg_kernels_elementwise,
+    pg_kernels_random,
+    pg_kernels_reduce,
+    pg_kernels_softmax,
+    pg_kernels_select,
+    pg_kernels_shape,
+    pg_kernels_rearrange,
 };
 
 /* Rows with the same domain and operator are chained, newest family first. */
