@@ -158,6 +158,28 @@ class Values(InFolder):
         self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
 
 
+    def test_big_weights_stay_in_the_file(self):
+        numpy, onnx, _ = peer()
+        rows = numpy.arange(1 << 20, dtype=numpy.float32).reshape(1024, 1024) % 7 / 1024
+        weights = [onnx.numpy_helper.from_array(rows + index, f"w{index}") for index in range(5)]
+        names = ["x", *(f"h{index}" for index in range(5))]
+        nodes = [onnx.helper.make_node("MatMul", [names[i], f"w{i}"], [names[i + 1]]) for i in range(5)]
+        value = [onnx.helper.make_tensor_value_info(n, 1, ["N", 1024]) for n in ("x", "h4")]
+        graph = onnx.helper.make_graph(nodes, "g", value[:1], value[1:], weights)
+        path, other = self.folder / "big.onnx", self.folder / "other"
+        onnx.save(onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", 21)]), path)
+        self.check_model(path, [])
+        other.mkdir()
+        link = other / "link.onnx"
+        link.symlink_to(path)
+        for options in (["--output", "h4"], ["--output", "h4", "--output", "h1"]):
+            for model in (path, link):
+                done = run("--threads", 1, *options, "--expect", self.folder / "output_0.pb", model,
+                           self.folder / "input_0.pb")
+                self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+                self.assertEqual(len(done.stdout.splitlines()), 1 + len(options) // 2)
+
+
 class Faults(InFolder):
     def test_a_runtime_that_is_too_old(self):
         compiler = shutil.which("cc") or shutil.which("gcc")

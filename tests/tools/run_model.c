@@ -7,6 +7,8 @@
  *     --level NAME        graph optimization level of ONNX Runtime
  *     --provider NAME     execution provider of ONNX Runtime; may be given several times
  *     --data-dir FOLDER   where external data is
+ *     --output NAME       an output in place of the model's own ("*": every tensor); may be given several
+ * times
  *     --shape NAME=1x3x8  dims of an input that is made up; free dims are 1 otherwise
  *     --fill NAME=VALUE   every element of an input that is made up
  *     --repeat N          runs N times; the fastest time is shown
@@ -26,6 +28,7 @@
 #include "base/file.h"
 #include "base/vec.h"
 #include "native/native.h"
+#include "onnx/edit.h"
 #include "runner/runner.h"
 
 typedef PG_VEC(const char *) text_list;
@@ -36,7 +39,7 @@ typedef struct arguments {
     double atol, rtol;
     pg_str level;
     PG_VEC(pg_str) providers;
-    text_list inputs, expected, shapes, fills;
+    text_list inputs, outputs, expected, shapes, fills;
 } arguments;
 
 /* ---- Command line ---- */
@@ -68,6 +71,8 @@ static pg_status set_option(arguments *args, const char *name, const char *value
         args->save_inputs = value;
     else if (strcmp(name, "--data-dir") == 0)
         args->data_dir = value;
+    else if (strcmp(name, "--output") == 0)
+        PG_VEC_PUSH(&args->outputs, value);
     else if (strcmp(name, "--expect") == 0)
         PG_VEC_PUSH(&args->expected, value);
     else if (strcmp(name, "--atol") == 0)
@@ -101,6 +106,7 @@ static void free_arguments(arguments *args)
 {
     PG_VEC_FREE(&args->providers);
     PG_VEC_FREE(&args->inputs);
+    PG_VEC_FREE(&args->outputs);
     PG_VEC_FREE(&args->expected);
     PG_VEC_FREE(&args->shapes);
     PG_VEC_FREE(&args->fills);
@@ -390,14 +396,30 @@ static pg_status run(const arguments *args, pg_runner *runner, pg_feed *feed, pg
     return check_outputs(args, out);
 }
 
+static pg_status load_model(const arguments *args, pg_model **out)
+{
+    pg_model_options options = {.external_data_dir = args->data_dir};
+    pg_output_selection selection = {.names = args->outputs.items, .n_names = args->outputs.len};
+    pg_model *model = NULL;
+    if (args->outputs.len == 1 && strcmp(args->outputs.items[0], "*") == 0)
+        selection = (pg_output_selection){.mark_all = true};
+    PG_TRY(pg_model_load(args->model, &options, &model));
+    if (args->outputs.len == 0) {
+        *out = model;
+        return NULL;
+    }
+    pg_status status = pg_model_select_outputs(model, &selection, out);
+    pg_model_unref(model);
+    return status;
+}
+
 static pg_status run_model(const arguments *args)
 {
     pg_model *model = NULL;
     pg_runner *runner = NULL;
     pg_feed feed = {0}, out = {0};
-    pg_model_options options = {.external_data_dir = args->data_dir};
     pg_status status = NULL;
-    PG_TRY_GOTO(status, pg_model_load(args->model, &options, &model));
+    PG_TRY_GOTO(status, load_model(args, &model));
     PG_TRY_GOTO(status, new_runner(args, model, &runner));
     status = run(args, runner, &feed, &out);
 done:

@@ -1,16 +1,20 @@
 /* How a model reaches the runtime.
  *
- * As it stands on disk: by path. Otherwise as bytes in memory; the runtime copies those, so big weights are
- * not among them: they are declared external, with the file that is mapped here as the place of their bytes.
- * The runtime maps that file itself. This also carries models over the 2 GiB that a protobuf message may
- * have. */
-#include <stdio.h>
+ * A small model that stands as on disk: by path. Otherwise as bytes in memory. The runtime copies those, so
+ * big weights are not among them: they are declared external, with the file that is mapped here as the place
+ * of their bytes, and the runtime maps that file itself. That also carries models over the 2 GiB that a
+ * protobuf message may have. With 500 MB of weights it took two thirds of the time and memory of loading by
+ * path. */
+#include <limits.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "onnx/proto.h"
 #include "runner/onnxrt/internal.h"
 
 enum { REFERENCE_FROM = 64 * 1024 }; /* bytes of a weight; below, a copy is cheaper than opening the file */
+/* Bytes of weights from which references pay even where the path would do. */
+#define REFERENCE_MODEL_FROM ((uint64_t)16 << 20)
 #define MESSAGE_LIMIT ((uint64_t)INT32_MAX)
 
 /* ---- The file behind a model ---- */
@@ -24,18 +28,53 @@ static const pg_file_map *source_map(const pg_model *model)
     return NULL;
 }
 
-/* A plain file in the data folder that still is what was mapped. */
-static bool can_be_referenced(const pg_model *model, const pg_file_map *map)
+static bool is_unchanged(const pg_file_map *map)
 {
     struct stat info;
-    if (map == NULL || map->path == NULL || model->data_dir == NULL)
+    return stat(map->path, &info) == 0 && S_ISREG(info.st_mode) && (uint64_t)info.st_dev == map->device &&
+           (uint64_t)info.st_ino == map->inode && (uint64_t)info.st_size == map->size;
+}
+
+static bool has_external(const pg_graph *graph);
+
+static bool attr_has_external(const pg_attr *attr)
+{
+    if (attr->type == PG_ATTR_TENSOR)
+        return attr->tensor->storage == PG_STORED_EXTERNAL;
+    if (attr->type == PG_ATTR_GRAPH)
+        return has_external(attr->graph);
+    for (size_t i = 0; attr->type == PG_ATTR_GRAPHS && i < attr->count; i++)
+        if (has_external(attr->graphs[i]))
+            return true;
+    return false;
+}
+
+static bool has_external(const pg_graph *graph)
+{
+    for (size_t i = 0; i < graph->n_weights; i++)
+        if (graph->weights[i].storage == PG_STORED_EXTERNAL)
+            return true;
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        for (size_t a = 0; a < graph->nodes[i].n_attrs; a++)
+            if (attr_has_external(&graph->nodes[i].attrs[a]))
+                return true;
+    return false;
+}
+
+/* The folder and name under which the runtime finds the mapped file; false when it would not. The runtime
+ * resolves links and refuses files outside the one folder it is given, where external data has to be as well.
+ */
+static bool find_place(const pg_model *model, const pg_file_map *map, pg_arena *arena, char **out_folder,
+                       pg_str *out_name)
+{
+    char file[PATH_MAX], folder[PATH_MAX];
+    if (map == NULL || map->path == NULL || !is_unchanged(map) || realpath(map->path, file) == NULL)
         return false;
-    pg_arena arena = {0};
-    bool same_folder = strcmp(pg_path_dirname(&arena, pg_str_c(map->path)), model->data_dir) == 0;
-    pg_arena_deinit(&arena);
-    return same_folder && lstat(map->path, &info) == 0 && S_ISREG(info.st_mode) &&
-           (uint64_t)info.st_dev == map->device && (uint64_t)info.st_ino == map->inode &&
-           (uint64_t)info.st_size == map->size;
+    *out_folder = pg_path_dirname(arena, pg_str_c(file));
+    *out_name = pg_arena_str(arena, pg_path_basename(pg_str_c(file)));
+    return !has_external(model->graph) ||
+           (model->data_dir != NULL && realpath(model->data_dir, folder) != NULL &&
+            strcmp(folder, *out_folder) == 0);
 }
 
 /* ---- Weights as references ---- */
@@ -43,6 +82,7 @@ static bool can_be_referenced(const pg_model *model, const pg_file_map *map)
 typedef struct referencer {
     pg_arena *arena;
     const pg_file_map *map;
+    pg_str file_name;
     pg_wire_source source;
     size_t replaced;
 } referencer;
@@ -74,7 +114,7 @@ static void make_external(referencer *self, pg_wire_message *tensor, pg_str raw)
 {
     unsigned long long offset = (unsigned long long)(raw.ptr - (const char *)self->map->data);
     pg_wire_remove(tensor, PG_PB_TENSOR_RAW);
-    add_pair(self, tensor, "location", pg_path_basename(pg_str_c(self->map->path)));
+    add_pair(self, tensor, "location", self->file_name);
     add_pair(self, tensor, "offset", pg_str_c(pg_arena_printf(self->arena, "%llu", offset)));
     add_pair(self, tensor, "length", pg_str_c(pg_arena_printf(self->arena, "%zu", raw.len)));
     pg_wire_add_int(self->arena, tensor, PG_PB_TENSOR_LOCATION, 1);
@@ -120,47 +160,62 @@ static pg_status refer_weights(referencer *self, const pg_wire_message *root, pg
 
 /* ---- Bytes ---- */
 
-/* What to give the runtime: the message itself, or one with references. */
-static pg_status prepare(const pg_model *model, pg_arena *arena, const pg_wire_message **out)
+/* What to give the runtime: the message itself, or one with references into a file in another folder. */
+static pg_status prepare(const pg_model *model, pg_arena *arena, const pg_wire_message **out,
+                         char **out_folder)
 {
     const pg_file_map *map = source_map(model);
+    char *folder;
+    referencer self = {.arena = arena, .map = map};
     *out = model->wire;
-    if (pg_wire_size(model->wire) < REFERENCE_FROM || !can_be_referenced(model, map))
+    if (pg_wire_size(model->wire) < REFERENCE_FROM ||
+        !find_place(model, map, arena, &folder, &self.file_name))
         return NULL;
-    referencer self = {.arena = arena, .map = map, .source = {(const char *)map->data}};
+    self.source.base = (const char *)map->data;
     pg_wire_message *edited;
     PG_TRY(refer_weights(&self, model->wire, &edited));
-    if (self.replaced > 0)
+    if (self.replaced > 0) {
         *out = edited;
+        *out_folder = folder;
+    }
     return NULL;
 }
 
-pg_status pg_ort_model_bytes(const pg_model *model, pg_buf *storage, pg_str *out)
+pg_status pg_ort_model_bytes(const pg_model *model, pg_arena *arena, pg_ort_bytes *out)
 {
-    pg_arena arena = {0};
     const pg_wire_message *message;
-    pg_status status = NULL;
-    PG_TRY_GOTO(status, prepare(model, &arena, &message));
+    *out = (pg_ort_bytes){.folder = model->data_dir};
+    PG_TRY(prepare(model, arena, &message, &out->folder));
     uint64_t size = pg_wire_size(message);
-    if (size > MESSAGE_LIMIT) {
-        status = pg_err(PG_ERR_LIMIT,
-                        "ONNX Runtime reads at most 2 GiB of model beside external data, this one has %llu "
-                        "bytes: store its weights as external data",
-                        (unsigned long long)size);
-    } else if (message->edited) {
-        pg_wire_write_buf(message, storage);
-        *out = pg_buf_str(storage);
-    } else {
-        *out = message->span;
+    if (size > MESSAGE_LIMIT)
+        return pg_err(
+            PG_ERR_LIMIT,
+            "ONNX Runtime reads at most 2 GiB of model beside external data, this one has %llu bytes: "
+            "store its weights as external data",
+            (unsigned long long)size);
+    out->bytes = message->span;
+    if (message->edited) {
+        pg_wire_write_buf(message, &out->storage);
+        out->bytes = pg_buf_str(&out->storage);
     }
-done:
-    pg_arena_deinit(&arena);
-    return status;
+    return NULL;
+}
+
+/* ---- Path or bytes ---- */
+
+static uint64_t referable_bytes(const pg_graph *graph)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < graph->n_weights; i++)
+        if (graph->weights[i].storage == PG_STORED_RAW && graph->weights[i].raw.len >= REFERENCE_FROM)
+            sum += graph->weights[i].raw.len;
+    return sum;
 }
 
 bool pg_ort_reads_path(const pg_model *model)
 {
-    if (model->path == NULL || model->wire->edited || pg_wire_size(model->wire) > MESSAGE_LIMIT)
+    if (model->path == NULL || model->wire->edited || pg_wire_size(model->wire) > MESSAGE_LIMIT ||
+        referable_bytes(model->graph) >= REFERENCE_MODEL_FROM)
         return false;
     if (model->data_dir == NULL)
         return true;

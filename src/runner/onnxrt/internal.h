@@ -45,11 +45,17 @@ PG_MUST_USE pg_status pg_ort_session_new(const pg_ort *ort, pg_model *model, con
 
 /* ---- handover.c ---- */
 
-/* Whether the runtime finds the same model, external weights included, under the model's path. */
+/* Whether to let the runtime read the model's path: it finds the same model there, external weights included,
+ * and there is no better way. */
 bool pg_ort_reads_path(const pg_model *model);
-/* The model as bytes for the runtime: a view of the model's own, or written into `storage`. Weights that the
- * bytes leave out are in the model's data folder. PG_ERR_LIMIT for more than the runtime can read. */
-PG_MUST_USE pg_status pg_ort_model_bytes(const pg_model *model, pg_buf *storage, pg_str *out);
+
+typedef struct pg_ort_bytes {
+    pg_str bytes;
+    char *folder;   /* where the weights are that the bytes leave out; NULL: nowhere */
+    pg_buf storage; /* owned; empty when the bytes are the model's own */
+} pg_ort_bytes;
+/* The model as bytes for the runtime; texts may lie in the arena. PG_ERR_LIMIT for more than it can read. */
+PG_MUST_USE pg_status pg_ort_model_bytes(const pg_model *model, pg_arena *arena, pg_ort_bytes *out);
 
 /* ---- empty.c ---- */
 

@@ -153,28 +153,26 @@ static pg_status set_providers(const pg_ort *ort, const pg_onnxrt_options *wante
 
 /* ---- The model ---- */
 
-/* External weights of a model read from memory are looked for in this folder. */
-static pg_status set_data_folder(const pg_ort *ort, const pg_model *model, ort_session_options *options)
+static pg_status create_from_bytes(const pg_ort *ort, const pg_ort_bytes *model, ort_session_options *options,
+                                   ort_session **out)
 {
-    if (model->data_dir == NULL)
-        return NULL;
-    return pg_ort_status(ort,
-                         ort->api.add_config(options, "session.model_external_initializers_file_folder_path",
-                                             model->data_dir));
+    if (model->folder != NULL)
+        ORT_TRY(ort, ort->api.add_config(options, "session.model_external_initializers_file_folder_path",
+                                         model->folder));
+    return pg_ort_status(
+        ort, ort->api.create_session_from_memory(ort->env, model->bytes.ptr, model->bytes.len, options, out));
 }
 
 static pg_status create_from_memory(const pg_ort *ort, const pg_model *model, ort_session_options *options,
                                     ort_session **out)
 {
-    pg_buf storage = {0};
-    pg_str bytes;
-    pg_status status = NULL;
-    PG_TRY_GOTO(status, pg_ort_model_bytes(model, &storage, &bytes));
-    PG_TRY_GOTO(status, set_data_folder(ort, model, options));
-    status =
-        pg_ort_status(ort, ort->api.create_session_from_memory(ort->env, bytes.ptr, bytes.len, options, out));
-done:
-    pg_buf_deinit(&storage);
+    pg_arena arena = {0};
+    pg_ort_bytes bytes;
+    pg_status status = pg_ort_model_bytes(model, &arena, &bytes);
+    if (status == NULL)
+        status = create_from_bytes(ort, &bytes, options, out);
+    pg_buf_deinit(&bytes.storage);
+    pg_arena_deinit(&arena);
     return status;
 }
 
