@@ -196,7 +196,11 @@ static pg_status load_api(pg_ort *ort)
 static pg_status set_up(pg_ort *ort, const char *requested)
 {
     PG_TRY(open_library(&ort->dylib, requested));
-    PG_TRY(load_api(ort));
+    pg_status status = load_api(ort);
+    if (status != NULL) {
+        pg_dylib_close(&ort->dylib);
+        return status;
+    }
     ORT_TRY(ort, ort->api.create_env(on_log, NULL, log_threshold(), "polygraphy", &ort->env));
     ORT_TRY(ort, ort->api.create_cpu_memory_info(ORT_ALLOCATOR_ARENA, ORT_MEMORY_DEFAULT, &ort->cpu));
     ORT_TRY(ort, ort->api.default_allocator(&ort->allocator));
@@ -204,13 +208,14 @@ static pg_status set_up(pg_ort *ort, const char *requested)
     return NULL;
 }
 
+/* The library stays mapped: threads and exit handlers of its own may still need it. */
 static void tear_down(pg_ort *ort)
 {
     if (ort->cpu != NULL)
         ort->api.release_memory_info(ort->cpu);
     if (ort->env != NULL)
         ort->api.release_env(ort->env);
-    pg_dylib_close(&ort->dylib);
+    free(ort->dylib.path);
     free(ort->version);
     free(ort->requested);
     free(ort);
