@@ -212,8 +212,10 @@ static void sum_cast(stream_state *stream, local_pass *pass, const void *block, 
 {
     pg_stat_to_f32(stream->spec.dtype, block, n, pass->single);
     stream->sums[node] = pg_pairwise_f32(pass->single, n);
+    /* The magnitude of the lowest value of a small integer type is that value again. */
+    float lowest = stream->spec.origin == PG_I8 ? -128.0f : stream->spec.origin == PG_I16 ? -32768.0f : NAN;
     for (size_t i = 0; i < n; i++)
-        pass->single[i] = fabsf(pass->single[i]);
+        pass->single[i] = pass->single[i] == lowest ? lowest : fabsf(pass->single[i]);
     stream->magnitudes[node] = pg_pairwise_f32(pass->single, n);
 }
 
@@ -398,6 +400,12 @@ static void run_pass(stats_run *run, const node_cut *cut)
     pg_parallel_for(cut->n_nodes, PASS_GRAIN_VALUES / (cut->tree ? NODE : PG_STAT_BLOCK), pass_range, run);
 }
 
+/* numpy divides a float32 sum by the count in double and rounds the quotient. */
+static double divide_sum(float sum, uint64_t n)
+{
+    return (double)(float)((double)sum / (double)n);
+}
+
 /* Takes what a pass has found into the stream's results. */
 static void finish_stream(stats_run *run, stream_state *stream)
 {
@@ -406,12 +414,12 @@ static void finish_stream(stats_run *run, stream_state *stream)
     if (stream->work & DO_SUM32) {
         float sum = (float)add_nodes(run->cut, n, stream->sums, true);
         if (!stream->has_sum && run->cut->tree == !stream->cast_mean) {
-            stream->mean = sum / (float)n;
-            stream->magnitude = (float)add_nodes(run->cut, n, stream->magnitudes, true) / (float)n;
+            stream->mean = divide_sum(sum, n);
+            stream->magnitude = divide_sum((float)add_nodes(run->cut, n, stream->magnitudes, true), n);
             stream->has_sum = true;
         }
         if (run->cut->tree && single) {
-            stream->center = sum / (float)n;
+            stream->center = divide_sum(sum, n);
             stream->has_center = true;
         }
     }
@@ -421,7 +429,7 @@ static void finish_stream(stats_run *run, stream_state *stream)
     }
     if (stream->work & DO_SPREAD) {
         double sum = add_nodes(run->cut, n, stream->sums, single);
-        stream->spread = single ? (double)((float)sum / (float)n) : sum / (double)n;
+        stream->spread = single ? divide_sum((float)sum, n) : sum / (double)n;
         stream->has_spread = true;
     }
     free(stream->sums);
@@ -536,9 +544,13 @@ static double round_half(double value)
 }
 
 /* b - a in the element type, where integers wrap. */
-static double step_between(pg_dtype dtype, typed_value a, typed_value b)
+static double step_between(const pg_stat_stream *spec, typed_value a, typed_value b)
 {
-    switch (dtype) {
+    if (spec->origin == PG_I8)
+        return (int8_t)(b.integer - a.integer);
+    if (spec->origin == PG_I16)
+        return (int16_t)(b.integer - a.integer);
+    switch (spec->dtype) {
     case PG_I32:
         return (int32_t)((uint32_t)b.integer - (uint32_t)a.integer);
     case PG_I64:
@@ -553,7 +565,7 @@ static double step_between(pg_dtype dtype, typed_value a, typed_value b)
 /* numpy's linear interpolation, each step rounded to the type that numpy computes in. */
 static double interpolate(const pg_stat_stream *spec, typed_value a, typed_value b, double weight)
 {
-    double step = step_between(spec->dtype, a, b);
+    double step = step_between(spec, a, b);
     if (spec->origin == PG_F16) {
         step = round_half(step);
         return weight < 0.5 ? round_half(a.real + round_half(step * round_half(weight)))

@@ -24,7 +24,8 @@ enum { PG_STAT_BLOCK = 8192, PG_STAT_STREAMS = 4 };
 
 typedef struct pg_stat_stream {
     pg_dtype dtype;   /* of a block's elements: PG_F32, PG_F64, PG_I32, PG_I64, PG_U64 or PG_BOOL */
-    pg_dtype origin;  /* type before widening; quantiles of PG_F16 are rounded to it */
+    pg_dtype origin;  /* type before widening; quantiles of PG_F16 are rounded to it, small integers wrap as
+                         they do in numpy: the difference of two neighbours, the magnitude of the lowest */
     bool nonnegative; /* a magnitude: its mean is its average magnitude */
 } pg_stat_stream;
 
@@ -69,6 +70,12 @@ PG_MUST_USE pg_status pg_block_stats(const pg_stat_source *source, unsigned want
  * when the range is too narrow for that many bins. */
 bool pg_block_histogram(const pg_stat_source *source, size_t stream, double low, double high, bool single,
                         size_t bins, uint64_t *counts, double *edges);
+
+/* The same for any type of the edges: they are computed in `compute` and stored as `edge_type`, both PG_F16,
+ * PG_F32 or PG_F64; numpy computes in double when the range was given to it as numbers of Python. */
+bool pg_block_histogram_as(const pg_stat_source *source, size_t stream, double low, double high,
+                           pg_dtype compute, pg_dtype edge_type, size_t bins, uint64_t *counts,
+                           double *edges);
 
 /* The instruction set in use: "avx2" or "portable"; the second forces it for tests (false = not available).
  */

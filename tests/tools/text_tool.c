@@ -62,6 +62,8 @@ static int batch(pg_buf *in, pg_buf *out)
         next += bytes;
     }
     fwrite(out->ptr, 1, out->len, stdout);
+    pg_buf_deinit(in);
+    pg_buf_deinit(out);
     return 0;
 }
 
@@ -92,5 +94,7 @@ int main(int argc, char **argv)
         pg_buf_putc(&out, '\n');
     }
     fwrite(out.ptr, 1, out.len, stdout);
+    pg_buf_deinit(&in);
+    pg_buf_deinit(&out);
     return 0;
 }
