@@ -40,10 +40,14 @@ typedef enum pg_code {
 typedef struct pg_error pg_error;
 typedef pg_error *pg_status;
 
-PG_MUST_USE PG_PRINTF(2, 3) pg_status pg_err(pg_code code, const char *format, ...);
-PG_MUST_USE pg_status pg_err_v(pg_code code, const char *format, va_list args);
+#define PG_NEVER_OK \
+    __attribute__((returns_nonnull)) /* lets the compiler see that what follows a success is set */
+
+PG_MUST_USE PG_NEVER_OK PG_PRINTF(2, 3) pg_status pg_err(pg_code code, const char *format, ...);
+PG_MUST_USE PG_NEVER_OK pg_status pg_err_v(pg_code code, const char *format, va_list args);
 /* As pg_err, with ": " and the text of the C library's error number at the end. */
-PG_MUST_USE PG_PRINTF(3, 4) pg_status pg_err_errno(pg_code code, int error_number, const char *format, ...);
+PG_MUST_USE PG_NEVER_OK PG_PRINTF(3, 4) pg_status
+    pg_err_errno(pg_code code, int error_number, const char *format, ...);
 
 /* Adds an outer line of context; returns the same status. NULL stays NULL. */
 PG_MUST_USE PG_PRINTF(2, 3) pg_status pg_status_context(pg_status status, const char *format, ...);

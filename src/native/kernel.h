@@ -123,9 +123,10 @@ PG_MUST_USE pg_status pg_op_axis(const pg_op *op, int64_t axis, size_t rank, siz
 PG_MUST_USE pg_status pg_op_ints(const pg_op *op, size_t i, int64_t *out, size_t most, size_t *count);
 
 /* "Conv 'name': message"; the message starts in lower case. */
-PG_MUST_USE PG_PRINTF(3, 4) pg_status pg_op_err(const pg_op *op, pg_code code, const char *format, ...);
+PG_MUST_USE PG_NEVER_OK PG_PRINTF(3, 4) pg_status
+    pg_op_err(const pg_op *op, pg_code code, const char *format, ...);
 /* "input 1 has type X, which this operator does not take". */
-PG_MUST_USE pg_status pg_op_bad_type(const pg_op *op, size_t i);
+PG_MUST_USE PG_NEVER_OK pg_status pg_op_bad_type(const pg_op *op, size_t i);
 
 /* Runs a subgraph: `inputs` are moved in, `outputs` (of the graph's count) are moved out. Outer values are
  * visible to it. */
@@ -153,6 +154,7 @@ extern const pg_kernel pg_kernels_shape[];
 extern const pg_kernel pg_kernels_rearrange[];
 extern const pg_kernel pg_kernels_gather[];
 extern const pg_kernel pg_kernels_control[];
+extern const pg_kernel pg_kernels_sequence[];
 extern const pg_kernel pg_kernels_matmul[];
 extern const pg_kernel pg_kernels_conv[];
 extern const pg_kernel pg_kernels_pool[];

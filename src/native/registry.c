@@ -5,6 +5,8 @@
 
 static const pg_kernel *const families[] = {
     pg_kernels_internal,
+    pg_kernels_control,
+    pg_kernels_sequence,
     pg_kernels_unary,
     pg_kernels_binary,
     pg_kernels_elementwise,
