@@ -28,9 +28,17 @@ static pg_status visit_subgraphs(const pg_node *node, pg_name_visitor visit, voi
     return NULL;
 }
 
-static bool in_graph(const pg_map *defined, pg_str name)
+/* Passes on the names that a graph does not define itself. */
+typedef struct name_filter {
+    const pg_map *defined;
+    pg_name_visitor visit;
+    void *context;
+} name_filter;
+
+static pg_status pass_on(void *context, pg_str name)
 {
-    return name.len == 0 || pg_map_has(defined, name);
+    const name_filter *filter = context;
+    return name.len == 0 || pg_map_has(filter->defined, name) ? NULL : filter->visit(filter->context, name);
 }
 
 /* Visits every name that the graph or its nested graphs read and do not define themselves. */
@@ -47,17 +55,16 @@ static pg_status visit_graph(const pg_graph *graph, pg_name_visitor visit, void 
     for (size_t i = 0; i < graph->n_nodes; i++)
         for (size_t k = 0; k < graph->nodes[i].n_outputs; k++)
             pg_map_put(&defined, graph->nodes[i].outputs[k], NULL);
+    name_filter filter = {&defined, visit, context};
     for (size_t i = 0; i < graph->n_nodes && status == NULL; i++) {
         const pg_node *node = &graph->nodes[i];
         for (size_t k = 0; k < node->n_inputs && status == NULL; k++)
-            if (!in_graph(&defined, node->inputs[k]))
-                status = visit(context, node->inputs[k]);
+            status = pass_on(&filter, node->inputs[k]);
         if (status == NULL)
-            status = visit_subgraphs(node, visit, context);
+            status = visit_subgraphs(node, pass_on, &filter);
     }
     for (size_t i = 0; i < graph->n_outputs && status == NULL; i++)
-        if (!in_graph(&defined, graph->outputs[i].name))
-            status = visit(context, graph->outputs[i].name);
+        status = pass_on(&filter, graph->outputs[i].name);
     pg_map_deinit(&defined);
     return status;
 }
