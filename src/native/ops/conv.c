@@ -1,0 +1,132 @@
+/* Conv, and the engine's own FusedConv: a convolution with an addend and an activation. */
+#include "native/ops/conv.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+/* Weights packed once, when they are constant. */
+typedef struct conv_state {
+    conv_weights weights;
+    void *packed;
+} conv_state;
+
+static void release_conv(void *state)
+{
+    conv_state *s = state;
+    free(s->packed);
+    free(s);
+}
+
+static pg_status describe(const pg_op *op, const pg_tensor *w, conv_weights *out)
+{
+    int64_t groups;
+    if (!nn_is_float(w->dtype))
+        return pg_op_bad_type(op, 1);
+    PG_TRY(pg_op_attr_i(op, "group", 1, &groups));
+    return conv_weights_describe(op, w, groups, out);
+}
+
+static pg_status prepare_conv(pg_op *op)
+{
+    const pg_tensor *w = pg_op_in(op, 1);
+    if (w == NULL)
+        return NULL;
+    conv_weights weights;
+    PG_TRY(describe(op, w, &weights));
+    void *packed = nn_alloc(weights.packed_bytes), *scratch = nn_alloc(conv_weights_scratch(&weights));
+    if (packed == NULL || scratch == NULL) {
+        free(packed);
+        free(scratch);
+        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
+                         (unsigned long long)weights.packed_bytes);
+    }
+    conv_weights_pack(&weights, w, scratch, packed);
+    free(scratch);
+    conv_state *state = PG_NEW(conv_state);
+    *state = (conv_state){weights, packed};
+    op->state = state;
+    return NULL;
+}
+
+static pg_status pack_now(pg_op *op, const pg_tensor *w, conv_state *out)
+{
+    void *scratch;
+    PG_TRY(describe(op, w, &out->weights));
+    PG_TRY(pg_op_scratch(op, out->weights.packed_bytes, &out->packed));
+    PG_TRY(pg_op_scratch(op, conv_weights_scratch(&out->weights), &scratch));
+    conv_weights_pack(&out->weights, w, scratch, out->packed);
+    return NULL;
+}
+
+static pg_status check_shapes(const pg_op *op, const pg_tensor *x, const pg_tensor *w, const pg_tensor *bias,
+                              const conv_weights *weights)
+{
+    if (x->rank != w->rank)
+        return pg_op_err(op, PG_ERR_INVALID, "the input has rank %d, the weights %d", x->rank, w->rank);
+    if ((uint64_t)x->dims[1] != (uint64_t)weights->groups * weights->in_per_group)
+        return pg_op_err(op, PG_ERR_INVALID, "the input has %lld channels, the weights take %llu",
+                         (long long)x->dims[1], (unsigned long long)weights->groups * weights->in_per_group);
+    if (bias != NULL && (bias->dtype != x->dtype || pg_tensor_count(bias) != weights->out_channels))
+        return pg_op_err(op, PG_ERR_INVALID, "the bias does not have %zu elements of the input's type",
+                         weights->out_channels);
+    return NULL;
+}
+
+/* Input 3 of FusedConv, in the layout of the result. */
+static pg_status addend(pg_op *op, size_t rank, const int64_t *dims, pg_dtype dtype, const void **out)
+{
+    const pg_tensor *add = pg_op_in(op, 3);
+    *out = NULL;
+    if (add == NULL)
+        return NULL;
+    if (add->dtype != dtype || add->rank != rank || memcmp(add->dims, dims, rank * sizeof *dims) != 0)
+        return pg_op_err(op, PG_ERR_INVALID, "the addend does not have the result's shape and type");
+    PG_TRY(nn_layout(op, 3, PG_CHANNELS_LAST, &add));
+    *out = add->data;
+    return NULL;
+}
+
+static pg_status run_conv(pg_op *op)
+{
+    PG_TRY(nn_need_floats(op, 2));
+    const pg_tensor *x = pg_op_in(op, 0), *w = pg_op_in(op, 1), *bias = pg_op_in(op, 2);
+    conv_state now;
+    const conv_state *state = op->state;
+    if (w->layout != PG_ROW_MAJOR)
+        PG_TRY(nn_layout(op, 1, PG_ROW_MAJOR, &w));
+    if (state == NULL) {
+        PG_TRY(pack_now(op, w, &now));
+        state = &now;
+    }
+    const conv_weights *weights = &state->weights;
+    PG_TRY(check_shapes(op, x, w, bias, weights));
+    conv_job job = {.weights = weights, .packed = state->packed, .bias = bias != NULL ? bias->data : NULL};
+    const size_t n = x->rank - 2u;
+    PG_TRY(nn_window_read(op, n, weights->kernel + NN_SPATIAL - n, &job.window));
+    nn_spatial(x, job.in);
+    PG_TRY(nn_window_apply(op, &job.window, job.in, job.out));
+    PG_TRY(nn_activation(op, &job.act));
+    int64_t dims[2 + NN_SPATIAL];
+    const size_t rank = nn_dims(x->dims[0], w->dims[0], n, job.out, dims);
+    PG_TRY(addend(op, rank, dims, x->dtype, &job.add));
+    pg_tensor *y;
+    PG_TRY(nn_out_channels_last(op, 0, x->dtype, rank, dims, &y));
+    if (weights->way != CONV_BY_GATHERING)
+        PG_TRY(nn_layout(op, 0, PG_CHANNELS_LAST, &x));
+    job.x = x;
+    job.y = y->data;
+    return conv_run(op, &job);
+}
+
+#define CONV(domain, name)                                        \
+    {                                                             \
+        domain, name, 1, 0, run_conv, prepare_conv, release_conv, \
+            PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_LAYOUT         \
+    }
+const pg_kernel pg_kernels_conv[] = {
+    CONV("", "Conv"),
+    CONV("pg", "FusedConv"),
+    CONV("com.microsoft", "FusedConv"),
+    {0},
+};

@@ -1,0 +1,43 @@
+/* Convolution as sums of matrix products over pixels, channels-last, without a copy of the input.
+ *
+ * Every result pixel is a row of the product; for each kernel position its row of A is the input pixel under
+ * it, given by pointer (native/gemm.h). Few channels per group make such rows too short: then the pixels
+ * under a window are gathered into one row first. Depthwise convolutions have loops of their own. */
+#ifndef PG_NATIVE_OPS_CONV_H
+#define PG_NATIVE_OPS_CONV_H
+
+#include "native/gemm.h"
+#include "native/ops/nn.h"
+
+typedef enum conv_way { CONV_BY_TAPS, CONV_BY_GATHERING, CONV_DEPTHWISE } conv_way;
+
+/* What follows from the weights alone. */
+typedef struct conv_weights {
+    pg_dtype dtype;
+    conv_way way;
+    size_t groups, out_channels, in_per_group, out_per_group, taps;
+    int64_t kernel[NN_SPATIAL];
+    uint64_t packed_bytes;       /* of all groups */
+    uint64_t packed_group_bytes; /* from one group to the next */
+} conv_weights;
+
+PG_MUST_USE pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t groups,
+                                            conv_weights *out);
+/* `scratch` has room for one group's weights. */
+void conv_weights_pack(const conv_weights *weights, const pg_tensor *w, void *scratch, void *packed);
+uint64_t conv_weights_scratch(const conv_weights *weights);
+
+typedef struct conv_job {
+    const conv_weights *weights;
+    const void *packed;
+    const pg_tensor *x; /* any layout for CONV_BY_GATHERING, else channels-last */
+    nn_window window;
+    int64_t in[NN_SPATIAL], out[NN_SPATIAL];
+    const void *bias, *add; /* add: channels-last, of y's shape; both may be NULL */
+    pg_act act;
+    void *y; /* channels-last */
+} conv_job;
+/* May ask for scratch memory. */
+PG_MUST_USE pg_status conv_run(pg_op *op, const conv_job *job);
+
+#endif
