@@ -16,6 +16,13 @@ static const pg_kernel *const families[] = {
     pg_kernels_select,
     pg_kernels_shape,
     pg_kernels_rearrange,
+    pg_kernels_matmul,
+    pg_kernels_conv,
+    pg_kernels_pool,
+    pg_kernels_norm,
+    pg_kernels_rnn,
+    pg_kernels_resize,
+    pg_kernels_quant,
 };
 
 /* Rows with the same domain and operator are chained, newest family first. */
