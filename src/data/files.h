@@ -32,7 +32,8 @@ typedef struct pg_inputs pg_inputs;
 /* Each path is a file or folder; their iterations follow one another. A path may be "name:path", which names
  * the array of a .npy, .pb or raw file; without a name it belongs to the sole input in `expected`, or else to
  * the input called as the file. Such files fill one iteration until a name repeats: "x:a.npy y:b.npy" is one
- * iteration, "x:a.npy x:b.npy" are two. `expected` may be NULL. A file of run results is refused with a hint.
+ * iteration, "x:a.npy x:b.npy" are two. `expected` may be NULL; it must outlive the inputs. A file of run
+ * results is refused with a hint.
  */
 PG_MUST_USE pg_status pg_inputs_open(const char *const *paths, size_t n_paths, const pg_io_list *expected,
                                      pg_inputs **out);
@@ -41,8 +42,8 @@ PG_MUST_USE pg_status pg_inputs_get(pg_inputs *inputs, size_t index,
                                     pg_feed *out); /* out: zeroed; caller's */
 void pg_inputs_close(pg_inputs *inputs);           /* NULL is fine */
 
-/* Saves iteration by iteration; JSON, folders and .npz stream. Opening fails early when the path cannot be
- * written. */
+/* Saves iteration by iteration; JSON and folders stream, other formats are written at the end. Opening fails
+ * early when the path cannot be written. */
 typedef struct pg_inputs_writer pg_inputs_writer;
 PG_MUST_USE pg_status pg_inputs_create(const char *path, pg_inputs_writer **out);
 PG_MUST_USE pg_status pg_inputs_add(pg_inputs_writer *writer, const pg_feed *feed);
