@@ -11,6 +11,12 @@ check:
 	@$(MAKE) --no-print-directory -s -j2 PROFILE=tsan tests
 	@scripts/check.sh
 
+# The figures of docs/benchmarks.md: make bench > docs/benchmarks.md
+bench:
+	@scripts/setup.sh check >&2
+	@$(MAKE) --no-print-directory -s -j2 PROFILE=release tests >&2
+	@python3 scripts/bench.py
+
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 

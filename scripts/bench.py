@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+"""Speed and memory beside the peer, as Markdown on standard output; docs/benchmarks.md is made from it.
+
+    scripts/bench.py [--rounds N] [--only TEXT] [--work FOLDER]
+
+Every line runs both programs in turn, several rounds; the round with the least processor time counts. What counts
+is user plus system time, because wall time on a shared machine does not repeat. Memory is the peak resident set.
+A line that cannot be measured says why instead.
+
+Needed beside the build (make tests): `scripts/fetch.py models`, `runtime` and `peer-venv`.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bench_data
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "release"
+TOOLS = BUILD / "tests" / "tools"
+
+# name: how run_model is told the inputs
+MODELS = {
+    "ocrdet": ["--shape", "x=1x3x320x320"], "ocrrec": ["--shape", "x=2x3x48x320"],
+    "ocrcls": ["--shape", "x=2x3x48x192"],
+    "vad": ["--shape", "input=1x576", "--shape", "state=2x1x128", "--fill", "sr=16000"],
+    "vadop15": ["--shape", "input=1x576", "--shape", "state=2x1x128", "--fill", "sr=16000"],
+    "vadseq": ["--shape", "input=5x576"], "magika": ["--shape", "bytes=2x2048"], "nmp": [],
+    "pnet": ["--shape", "input_1=1x60x80x3"], "rnet": ["--shape", "input_2=2x24x24x3"],
+    "onet": ["--shape", "input_3=2x48x48x3"],
+}
+
+
+class Missing(Exception):
+    """Why something cannot be measured."""
+
+
+@dataclass
+class Usage:
+    user: float
+    system: float
+    wall: float
+    kib: int
+    status: int
+    output: str = field(default="", repr=False)
+
+    @property
+    def cpu(self):
+        return self.user + self.system
+
+
+# ---- Programs ----
+
+def fetched(name):
+    done = subprocess.run([sys.executable, str(ROOT / "scripts" / "fetch.py"), "path", name], capture_output=True,
+                          text=True, check=False)
+    if done.returncode != 0:
+        raise Missing(done.stderr.strip().removeprefix("fetch: "))
+    return done.stdout.strip()
+
+
+def tool(name):
+    path = TOOLS / name
+    if not path.exists():
+        raise Missing(f"{path.relative_to(ROOT)} is not built")
+    return str(path)
+
+
+def ours():
+    path = BUILD / "polygraphy"
+    if not path.exists():
+        raise Missing("build/release/polygraphy is not built")
+    return str(path)
+
+
+def peer():
+    return str(Path(fetched("peer-venv")) / "bin" / "polygraphy")
+
+
+class Bench:
+    def __init__(self, arguments, work):
+        self.rounds, self.only, self.work = arguments.rounds, arguments.only, work
+        self.environment = dict(os.environ, NO_COLOR="1")
+        self.environment.pop("VIRTUAL_ENV", None)
+        try:
+            self.environment["POLYGRAPHY_ONNXRUNTIME"] = fetched("onnxruntime")
+            self.environment["POLYGRAPHY_ONEDNN"] = fetched("onednn")
+        except Missing as reason:
+            print(f"bench: {reason}", file=sys.stderr)
+
+    def wanted(self, title):
+        return self.only in title
+
+    def file(self, name, make):
+        """A file in the work folder, made once."""
+        path = self.work / name
+        if not path.exists():
+            make(path)
+        return str(path)
+
+    def measure(self, command, may_fail=False):
+        result = self.work / "usage.txt"
+        done = subprocess.run([tool("measure"), str(result), *command], env=self.environment, capture_output=True,
+                              text=True, errors="replace", cwd=self.work, check=False)
+        user, system, wall, kib, status = result.read_text().split()
+        usage = Usage(float(user), float(system), float(wall), int(kib), int(status), done.stdout + done.stderr)
+        if usage.status != 0 and not may_fail:
+            lines = usage.output.strip().splitlines() or ["no output"]
+            failed = [line for line in lines if line.startswith(("[!]", "polygraphy", "run_model", "bare_ort"))]
+            raise Missing(f"`{Path(command[0]).name}` ended with status {usage.status}: {(failed or lines)[-1][:160]}")
+        return usage
+
+    def best(self, commands, **options):
+        """The cheapest round of each command, the commands in turn; a Missing in place of one that cannot run."""
+        found = [None] * len(commands)
+        for _ in range(self.rounds):
+            for index, command in enumerate(commands):
+                if isinstance(found[index], Missing):
+                    continue
+                try:
+                    usage = self.measure(command() if callable(command) else command, **options)
+                    if found[index] is None or usage.cpu < found[index].cpu:
+                        found[index] = usage
+                except Missing as reason:
+                    found[index] = reason
+        return found
+
+
+# ---- Tables ----
+
+def time_text(seconds):
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def cells(usage):
+    if isinstance(usage, Missing):
+        return f"not measured: {usage} | | "
+    return f"{time_text(usage.cpu)} | {time_text(usage.wall)} | {usage.kib / 1024:.1f} MiB"
+
+
+def ratio(left, right):
+    if isinstance(left, Missing) or isinstance(right, Missing):
+        return "| "
+    cpu = f"{right.cpu / left.cpu:.1f}x" if left.cpu >= 0.001 else f"over {right.cpu / 0.001:.0f}x"
+    return f"{cpu} | {right.kib / left.kib:.1f}x"
+
+
+def pair(bench, title, arguments):
+    """One line: the same arguments here and in the peer."""
+    if not bench.wanted(title):
+        return
+    left, right = bench.best([lambda: [ours(), *arguments], lambda: [peer(), *arguments]])
+    print(f"| {title} | {cells(left)} | {cells(right)} | {ratio(left, right)} |", flush=True)
+
+
+PAIR_HEAD = """| what | CPU | wall | memory | peer: CPU | wall | memory | less CPU | less memory |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
+
+
+BARE_HEAD = """The same beside a C program that does nothing else (tests/tools/bare_ort.c):
+
+| what | CPU | wall | memory | bare: CPU | wall | memory | added CPU |
+| --- | --- | --- | --- | --- | --- | --- | --- |"""
+
+
+def overhead(left, right):
+    if isinstance(left, Missing) or isinstance(right, Missing):
+        return ""
+    return f"{(left.cpu - right.cpu) * 1e3:+.1f} ms"
+
+
+def cpu_name():
+    match = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    return match[1] if match else "unknown processor"
+
+
+def version_of(command):
+    try:
+        done = subprocess.run(command(), capture_output=True, text=True, check=False)
+        lines = [line for line in done.stdout.splitlines() if "ersion" in line or "olygraphy" in line]
+        return (lines or done.stdout.splitlines() or ["unknown version"])[-1].strip()
+    except Missing as reason:
+        return f"none ({reason})"
+
+
+def print_head(bench):
+    print(f"Processor: {cpu_name()}, {len(os.sched_getaffinity(0))} usable.\n"
+          f"This program: {version_of(lambda: [ours(), '--version'])}. "
+          f"Peer: {version_of(lambda: [peer(), '--version'])}, on ONNX Runtime 1.31.1 as here.\n"
+          f"Best of {bench.rounds} rounds by user plus system time.\n")
+
+
+# ---- What is measured ----
+
+def start_up(bench):
+    print(f"## Start-up\n\n{PAIR_HEAD}")
+    pair(bench, "`--version`", ["--version"])
+    pair(bench, "`run --help`", ["run", "--help"])
+
+
+def small_run(bench):
+    title = "small model, one run"
+    if not bench.wanted(title):
+        return
+    print(f"\n## A small model on ONNX Runtime\n\n{PAIR_HEAD}")
+    try:
+        model = fetched("onet")
+    except Missing as reason:
+        print(f"| {title} | not measured: {reason} | | | | | | | |")
+        return
+    arguments = ["run", model, "--onnxrt"]
+    pair(bench, title, arguments)
+    bare = lambda: [tool("bare_ort"), fetched("onnxruntime"), model]  # noqa: E731
+    left, right = bench.best([lambda: [ours(), *arguments], bare])
+    print(f"\n{BARE_HEAD}\n| {title} | {cells(left)} | {cells(right)} | {overhead(left, right)} |", flush=True)
+
+
+def inspection(bench):
+    print(f"\n## Models and memory\n\n{PAIR_HEAD}")
+    for title, name, make in (("inspect model, 500 MB inline", "inline.onnx", bench_data.inline_model),
+                              ("inspect model, 2.5 GB external", "external.onnx", bench_data.external_model)):
+        if bench.wanted(title):
+            path = bench.file(name, make)
+            pair(bench, title, ["inspect", "model", path])
+            pair(bench, f"{title}, `--show layers attrs`", ["inspect", "model", path, "--show", "layers", "attrs"])
+    title = "run, 500 MB inline"
+    if bench.wanted(title):
+        path = bench.file("inline.onnx", bench_data.inline_model)
+        pair(bench, title, ["run", path, "--onnxrt", "--input-shapes", "x:[1,1024]"])
+
+
+def results(bench):
+    print(f"\n## Results\n\n{PAIR_HEAD}")
+    title = "compare two result sets of 270 MB"
+    make_a = lambda path: bench_data.results_file(path, "a")  # noqa: E731
+    make_b = lambda path: bench_data.results_file(path, "b", 1e-6)  # noqa: E731
+    if bench.wanted(title):
+        files = [bench.file("a.json", make_a), bench.file("b.json", make_b)]
+        pair(bench, title, ["run", "--load-outputs", *files, "--check-error-stat", "max"])
+    title = "load 360 MB of JSON (`inspect data`)"
+    if bench.wanted(title):
+        pair(bench, title, ["inspect", "data", bench.file("a.json", make_a)])
+    title = "run and save 280 MB of JSON"
+    if bench.wanted(title):
+        path = bench.file("expand.onnx", lambda target: bench_data.expand_model(target, 13_000_000))
+        saved = bench.work / "saved.json"
+        pair(bench, title, ["run", path, "--onnxrt", "--save-outputs", str(saved)])
+        saved.unlink(missing_ok=True)
+
+
+def fastest_ms(bench, runner, name, options):
+    usage = bench.measure([tool("run_model"), "--runner", runner, "--threads", "1", "--repeat", "30", *options,
+                           fetched(name)])
+    return float(re.search(r"^([\d.]+) ms$", usage.output, re.M)[1]), usage.kib
+
+
+def engines(bench):
+    title = "native"
+    if not bench.wanted(title):
+        return
+    print("\n## The built-in engine beside ONNX Runtime, one thread, fastest of 30 runs a round\n\n"
+          "| model | built-in | memory | ONNX Runtime | memory | ONNX Runtime / built-in |\n"
+          "| --- | --- | --- | --- | --- | --- |")
+    for name, options in MODELS.items():
+        found = {}
+        try:
+            for _ in range(bench.rounds):
+                for runner in ("native", "onnxrt"):
+                    got = fastest_ms(bench, runner, name, options)
+                    found[runner] = min(found.get(runner, got), got)
+            (ms, kib), (ort_ms, ort_kib) = found["native"], found["onnxrt"]
+            print(f"| {name} | {ms:.3f} ms | {kib / 1024:.0f} MiB | {ort_ms:.3f} ms | {ort_kib / 1024:.0f} MiB "
+                  f"| {ort_ms / ms:.2f}x |", flush=True)
+        except Missing as reason:
+            print(f"| {name} | not measured: {reason} | | | | |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="part of a line's title")
+    parser.add_argument("--work", help="folder for the files (2 GB) and keep them there")
+    arguments = parser.parse_args()
+    work = Path(arguments.work or tempfile.mkdtemp(prefix="polygraphy-bench-")).resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        bench = Bench(arguments, work)
+        print_head(bench)
+        for part in (start_up, small_run, inspection, results, engines):
+            part(bench)
+    finally:
+        if not arguments.work:
+            shutil.rmtree(work)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
