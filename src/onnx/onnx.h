@@ -40,6 +40,7 @@ typedef struct pg_type {
     uint32_t rank;
     const pg_dim *dims;
     const struct pg_type *inner; /* element of a sequence or optional, value of a map */
+    int32_t data_type; /* the number that `elem` stands for, also when this program has no such type */
 } pg_type;
 
 typedef struct pg_value_info {

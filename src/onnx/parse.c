@@ -92,7 +92,7 @@ static pg_status parse_tensor_type(pg_parser *parser, const pg_wire_field *from,
     pg_wire_cursor cursor = pg_wire_open_message(parser->source, &message);
     for (pg_wire_field field; pg_wire_next(&cursor, &field);) {
         if (field.number == PG_PB_TYPE_TENSOR_ELEM && field.kind == PG_WIRE_VARINT)
-            out->elem = pg_dtype_of_number((int32_t)field.value);
+            out->elem = pg_dtype_of_number(out->data_type = (int32_t)field.value);
         else if (field.number == PG_PB_TYPE_TENSOR_SHAPE && field.kind == PG_WIRE_BYTES)
             PG_TRY(parse_shape(parser, &field, out));
     }
@@ -112,7 +112,7 @@ static pg_status parse_container_type(pg_parser *parser, const pg_wire_field *fr
             PG_TRY(parse_type(parser, &field, inner));
             out->inner = inner;
         } else if (field.number == PG_PB_TYPE_MAP_KEY && field.kind == PG_WIRE_VARINT) {
-            out->elem = pg_dtype_of_number((int32_t)field.value);
+            out->elem = pg_dtype_of_number(out->data_type = (int32_t)field.value);
         }
     }
     return cursor.status;
