@@ -10,11 +10,17 @@ static void add_text(pg_arena *arena, pg_wire_message *message, uint32_t number,
     pg_wire_add_str(arena, message, number, pg_arena_str(arena, pg_str_c(text)));
 }
 
+/* What a list of names starts from: NULL for an empty text, which holds no name rather than an empty one. */
+static pg_str list_of(const char *text)
+{
+    return text[0] != '\0' ? pg_str_c(text) : PG_STR_EMPTY;
+}
+
 static void add_list(pg_arena *arena, pg_wire_message *message, uint32_t number, const char *list)
 {
-    pg_str rest = pg_arena_str(arena, pg_str_c(list)), part;
+    pg_str rest = list_of(list), part;
     while (pg_str_split(&rest, ',', &part))
-        pg_wire_add_str(arena, message, number, part);
+        pg_wire_add_str(arena, message, number, pg_arena_str(arena, part));
 }
 
 pg_wire_message *pg_build_model(pg_arena *arena, pg_wire_message *graph, int64_t opset)
@@ -89,7 +95,7 @@ pg_wire_message *pg_build_tensor_type(pg_arena *arena, pg_dtype dtype, const cha
     pg_wire_add_int(arena, tensor, PG_PB_TYPE_TENSOR_ELEM, dtype);
     if (dims != NULL) {
         pg_wire_message *shape = pg_wire_new(arena, &pg_pb_shape);
-        pg_str rest = pg_str_c(dims), part;
+        pg_str rest = list_of(dims), part;
         while (pg_str_split(&rest, ',', &part)) {
             pg_dim dim = {.name = pg_str_is(part, "?") ? PG_STR_EMPTY : part};
             dim.has_value = pg_str_to_i64(part, &dim.value);

@@ -15,7 +15,6 @@ static const pg_group_use logging_use[] = {{&pg_group_logging, 0}};
 #define MISSING(id, name_, summary_, missing_) \
     static const pg_command id = {.name = name_, .summary = summary_, .missing = missing_}
 MISSING(convert, "convert", "Convert a model to another format.", "model conversion");
-MISSING(inspect_model, "model", "Print the structure of a model.", "the model printer");
 MISSING(inspect_data, "data", "Print saved inputs, outputs and accuracy results.", "the data printer");
 MISSING(inspect_tactics, "tactics", "Print a tactic replay file.", "TensorRT tactic replays");
 MISSING(inspect_capability, "capability", "Find the nodes that TensorRT does not support.", "TensorRT");
@@ -49,8 +48,8 @@ MISSING(plugin_autotune, "autotune", "Choose plugins by build time.", "plugin pa
 MISSING(multi_device_shard, "shard", "Shard a model over several devices.", "model sharding");
 
 static const pg_command *const inspect_list[] = {
-    &inspect_model,    &inspect_data, &inspect_tactics, &inspect_capability, &inspect_diff_tactics,
-    &inspect_sparsity, NULL};
+    &pg_command_inspect_model, &inspect_data, &inspect_tactics, &inspect_capability, &inspect_diff_tactics,
+    &inspect_sparsity,         NULL};
 static const pg_command *const check_list[] = {&check_lint, &check_accuracy, NULL};
 static const pg_command *const surgeon_list[] = {&surgeon_extract,
                                                  &surgeon_sanitize,

@@ -1,0 +1,89 @@
+#include <string.h>
+
+#include "args/args.h"
+#include "args/missing.h"
+#include "log/log.h"
+#include "onnx/text.h"
+#include "tools/tools.h"
+
+typedef struct show_args {
+    pg_arg_list show;
+} show_args;
+
+static const pg_option visual_rows[] = {
+    MISSING_FLAG("--visual", "the model viewer", "show the model in a browser"),
+    MISSING_INT("--visual-port", "the model viewer", "port of the viewer"),
+    MISSING_PATH("--save-visual", "the model viewer", "save the viewer's page as a file"),
+};
+static const pg_group group_visual = {"Visualization", visual_rows, PG_COUNT(visual_rows)};
+
+static const pg_option show_rows[] = {
+    {"--convert-to --display-as", .type = PG_ARG_TEXT, .choices = "trt", .missing = "TensorRT",
+     .help = "show the model as TensorRT reads it"},
+    {"--show", PG_FIELD(show_args, show), .choices = "layers|attrs|weights",
+     .help = "what to show beside inputs, outputs and counts: layers with their inputs and outputs, their "
+             "attributes "
+             "(with layers), the values of weights"},
+    MISSING_FLAG("--list-unbounded-dds", "the search for shapes that depend on data",
+                 "list the tensors whose size depends on data and has no upper bound"),
+    MISSING_PATH("--combine-tensor-info", "TensorRT",
+                 "add a file's information on tensors to the layers of an engine"),
+};
+static const pg_group group_show = {NULL, show_rows, PG_COUNT(show_rows)};
+
+typedef struct inspect_args {
+    pg_args_logging logging;
+    pg_args_model model;
+    pg_args_onnx onnx;
+    show_args show;
+} inspect_args;
+
+static const pg_group_use groups[] = {
+    {&pg_group_logging, offsetof(inspect_args, logging)},
+    {&pg_group_model, offsetof(inspect_args, model), .without = "--input-shapes", .required = "model_file"},
+    {&pg_group_tf, .without = "--tf-outputs --save-pb --save-tensorboard"},
+    {&pg_group_onnx_shapes},
+    {&pg_group_onnx, offsetof(inspect_args, onnx),
+     .without = "--onnx-outputs --onnx-exclude-outputs --onnx-outputs-by-type --mark-all --exclude-outputs"},
+    {&pg_group_trt_plugins},
+    {&pg_group_trt_network,
+     .without = "--trt-outputs --trt-exclude-outputs --trt-outputs-by-type --trt-network-func-name"},
+    {&pg_group_trt_engine, .without = "--trt-engine"},
+    {&pg_group_trt_parser},
+    {&group_visual},
+    {&group_show, offsetof(inspect_args, show)},
+};
+
+static bool shows(const show_args *args, const char *what)
+{
+    for (size_t i = 0; i < args->show.count; i++)
+        if (strcmp(args->show.items[i], what) == 0)
+            return true;
+    return false;
+}
+
+static pg_status run(void *values, pg_arena *arena)
+{
+    inspect_args *args = values;
+    pg_model_text_options options = {shows(&args->show, "layers"), shows(&args->show, "attrs"),
+                                     shows(&args->show, "weights")};
+    pg_model *model = NULL;
+    pg_buf text = {0};
+    (void)arena;
+    PG_LOG_INFO("Loading model: %s", args->model.path);
+    PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &model));
+    pg_model_text(model, &options, &text);
+    PG_LOG_INFO("==== ONNX Model ====\n%s", pg_buf_cstr(&text));
+    pg_buf_deinit(&text);
+    pg_model_unref(model);
+    return NULL;
+}
+
+const pg_command pg_command_inspect_model = {
+    .name = "model",
+    .summary = "Print the structure of a model.",
+    .groups = groups,
+    .n_groups = PG_COUNT(groups),
+    .values_size = sizeof(inspect_args),
+    .run = run,
+};
