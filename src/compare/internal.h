@@ -1,0 +1,143 @@
+/* Private to compare/. */
+#ifndef PG_COMPARE_INTERNAL_H
+#define PG_COMPARE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "compare/compare.h"
+#include "tensor/block_stats.h"
+
+/* ---- Tensors as blocks of numbers (values.c) ---- */
+
+/* The type that the differences of a type are computed in: 16-bit and smaller floats become float32, 8 and
+ * 16-bit integers int32, uint32 int64; bool stays. PG_UNDEFINED for strings and complex numbers. */
+pg_dtype pg_cast_up(pg_dtype dtype);
+
+/* One tensor, ready to be read in blocks of its cast-up type. Types below a byte are widened at once. */
+typedef struct pg_values {
+    pg_tensor tensor; /* shared */
+    pg_dtype origin, type;
+} pg_values;
+PG_MUST_USE pg_status pg_values_init(pg_values *values, const pg_tensor *tensor);
+void pg_values_deinit(pg_values *values);
+/* Values [begin, begin + n): in `scratch`, or where they are. n <= PG_STAT_BLOCK. */
+const void *pg_values_block(const pg_values *values, uint64_t begin, size_t n, void *scratch);
+/* A source with this tensor as its only stream; it borrows `values`. */
+pg_stat_source pg_values_source(const pg_values *values);
+
+/* ---- Differences (diff.c) ---- */
+
+/* What the first pass over a pair counts. */
+typedef struct pg_diff_tally {
+    uint64_t mismatches, first;
+    bool has_nan;       /* among the mismatches */
+    uint64_t worst;     /* element; with NaN the first of them */
+    double worst_score; /* times its tolerance */
+    double worst_abs;
+    double pass_atol, pass_rtol; /* one of them, the other as it is, would let everything pass */
+    bool zero_reference;         /* some element of a floating-point b is 0 */
+} pg_diff_tally;
+
+typedef struct pg_diff {
+    pg_values a, b;
+    pg_dtype common, abs_type, rel_type;
+    bool infinities_equal;
+    double atol, rtol;
+    bool want_outputs; /* the source has a and b as streams 2 and 3 */
+    pthread_mutex_t lock;
+    pg_diff_tally tally;
+} pg_diff;
+
+/* Both have the same number of elements. PG_ERR_UNSUPPORTED names a type without differences. */
+PG_MUST_USE pg_status pg_diff_init(pg_diff *diff, const pg_tensor *a, const pg_tensor *b,
+                                   bool infinities_equal);
+void pg_diff_deinit(pg_diff *diff);
+/* Streams: |a - b|, |a - b| / |b|, and with want_outputs a and b. The pass that counts fills diff->tally. */
+pg_stat_source pg_diff_source(pg_diff *diff);
+void pg_diff_element(pg_diff *diff, uint64_t index, pg_element_diff *out);
+/* The differences as a tensor of the given shape; for a few elements. */
+PG_MUST_USE pg_status pg_diff_tensor(pg_diff *diff, bool relative, const pg_tensor *shape, pg_tensor *out);
+/* Mismatching elements in order: the first and the last `limit` of them. Returns how many `out` holds. */
+size_t pg_diff_mismatches(pg_diff *diff, size_t limit, uint64_t *out);
+
+/* The float32 inner loop. */
+typedef void (*pg_diff_f32_fn)(const float *a, const float *b, size_t n, float *abs, float *rel);
+/* Number of elements that are over both (or NaN in both). */
+typedef size_t (*pg_exceed_f32_fn)(const float *abs, const float *rel, size_t n, float atol, float rtol);
+pg_diff_f32_fn pg_diff_f32(void);
+pg_exceed_f32_fn pg_exceed_f32(void);
+
+/* ---- Pairing (match.c) ---- */
+
+/* The output of `base`'s partner that belongs to output `index` of `base`; NULL when there is none. Logs what
+ * it assumed. */
+const pg_named_value *pg_match_output(const pg_iteration *base, size_t index, const pg_iteration *other);
+/* Makes `b` look like `a` without the shape check: reshaped, permuted, reshaped. `out` is a view or a new
+ * tensor. Logs what it did. Element counts may still differ. */
+PG_MUST_USE pg_status pg_match_shape(const pg_tensor *b, const pg_tensor *a, pg_tensor *out,
+                                     bool *out_permuted);
+
+/* ---- One output under one function ---- */
+
+/* Where a comparison stands. */
+typedef struct pg_compare_call {
+    const pg_compare_options *options;
+    const pg_iteration *iteration0, *iteration1;
+    pg_str run0, run1;
+} pg_compare_call;
+
+/* Statistics of the outputs themselves, when a comparison computed them on the way. */
+typedef struct pg_output_stats {
+    bool valid;
+    pg_value_stats a, b;
+} pg_output_stats;
+
+typedef struct pg_output_pair {
+    const pg_named_value *output0, *output1;
+    pg_output_stats stats;
+} pg_output_pair;
+
+PG_MUST_USE pg_status pg_compare_simple(const pg_compare_call *call, pg_output_pair *pair,
+                                        pg_output_comparison *out);
+PG_MUST_USE pg_status pg_compare_indices(const pg_compare_call *call, pg_output_pair *pair,
+                                         pg_output_comparison *out);
+
+/* Value for an output: its own, the default entry's, or `fallback`. */
+pg_output_number pg_output_number_for(pg_output_numbers numbers, pg_str output, double fallback);
+pg_error_stat pg_output_stat_for(const pg_compare_options *options, pg_str output);
+
+/* ---- Text (report.c) ---- */
+
+/* "name (dtype=float32, shape=(1, 4))"; sequences and maps say what they are. */
+void pg_report_describe(pg_buf *out, const pg_value *value);
+void pg_report_index(pg_buf *out, uint64_t index, uint64_t count, size_t rank, const int64_t *dims);
+void pg_report_names(pg_buf *out, const char *const *names, size_t count); /* ['a', 'b'] */
+
+/* Statistics line, values of small outputs and histogram. `label` may be NULL. */
+typedef struct pg_report_stats {
+    const char *label; /* before " | Stats: " */
+    const pg_stat_source *source;
+    size_t stream;
+    const pg_value_stats *stats;
+    const pg_tensor *shape;  /* of the elements */
+    const pg_tensor *values; /* small outputs: to print; NULL for large ones */
+    bool failed;             /* values and histogram at information level */
+    bool has_range;          /* of the histogram; else the stream's own */
+    double low, high;
+    pg_dtype range_type;
+} pg_report_stats;
+void pg_report_stats_lines(const pg_report_stats *report);
+
+/* The statistics of both outputs of a pair, after all functions. */
+PG_MUST_USE pg_status pg_report_outputs(const pg_compare_call *call, pg_output_pair *pair, bool failed);
+
+/* Lines that enclose what a function says. */
+void pg_report_comparing(const char *label, const pg_output_pair *pair);
+void pg_report_function_verdict(const pg_function_comparison *result);
+void pg_report_summary(const pg_pair_comparison *pair);
+/* "1e-05" or "1", as Python's str(). */
+void pg_report_number(pg_buf *out, pg_output_number number);
+
+enum { PG_REPORT_SMALL = 100, PG_REPORT_NAME_WIDTH = 35 };
+
+#endif
