@@ -19,6 +19,7 @@
 #define PG_COMPARE_COMPARE_H
 
 #include "runner/runner.h"
+#include "tensor/block_stats.h"
 
 /* ---- Options ---- */
 
@@ -66,6 +67,7 @@ typedef struct pg_compare_options {
     bool no_shape_check; /* permute or reshape instead of failing */
     bool fail_fast;
     bool infinities_compare_equal;
+    bool all_statistics;          /* compute them even when nobody sees them, to save the results */
     pg_output_numbers rtol, atol; /* default 1e-5 */
     pg_output_numbers quantile;   /* default 0.99 */
     const pg_output_stat *stats;
@@ -83,16 +85,6 @@ typedef enum pg_compare_problem {
     PG_COMPARE_COUNTS,      /* sequences of different lengths, maps of different keys */
     PG_COMPARE_UNALIGNABLE, /* without shape check: element counts differ */
 } pg_compare_problem;
-
-/* Statistics of |a - b| or of |a - b| / |b|. NaN wherever an element is NaN, as in numpy; 0 for empty
- * outputs.
- */
-typedef struct pg_diff_stats {
-    double min, max, mean, median, std, var;
-    double p90, p95, p99;
-    double quantile; /* only with PG_ERROR_QUANTILE, else NaN */
-    uint64_t argmin, argmax;
-} pg_diff_stats;
 
 /* One element of both outputs; strings have no values. */
 typedef struct pg_element_diff {
@@ -117,9 +109,11 @@ typedef struct pg_output_comparison {
     double atol, rtol;
     double error_quantile;             /* q */
     double required_abs, required_rel; /* the checked statistic: the tolerance that alone would pass */
-    pg_diff_stats abs, rel;
-    bool has_first, has_worst;
+    /* Of |a - b| and |a - b| / |b|; what was neither printed nor needed is NaN. */
+    pg_value_stats abs, rel;
+    bool has_elements;
     pg_element_diff first, worst; /* first failing; the one farthest beyond its tolerances (NaN first) */
+    double pass_atol, pass_rtol; /* either alone, the other tolerance as it is, would pass; NaN = none does */
     /* indices only */
     int64_t index_tolerance;
     int64_t required_index_tolerance; /* -1 when a value is missing from the other output */
@@ -184,8 +178,9 @@ typedef struct pg_validity {
     uint64_t n_nan, n_inf;
     uint64_t first_nan, first_inf; /* row-major index; meaningful when the count is not 0 */
 } pg_validity;
-/* Only floating-point and complex elements can be wrong; sequences and maps count over all their tensors. */
-PG_MUST_USE pg_status pg_validity_scan(const pg_value *value, pg_validity *out);
+/* Only floating-point and complex elements can be wrong; sequences and maps count over all their tensors, as
+ * if they were one after the other. */
+pg_validity pg_validity_scan(const pg_value *value);
 
 /* Logs and judges every output of an iteration; stops at the first bad one with fail_fast. `index` is printed
  * ("Iteration 3 | ") unless it is SIZE_MAX. */

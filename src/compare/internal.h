@@ -83,23 +83,25 @@ PG_MUST_USE pg_status pg_match_shape(const pg_tensor *b, const pg_tensor *a, pg_
 typedef struct pg_compare_call {
     const pg_compare_options *options;
     const pg_iteration *iteration0, *iteration1;
-    pg_str run0, run1;
+    const char *run0, *run1;   /* names of the runners as the iterations state them */
+    const char *pair0, *pair1; /* names of the runs */
 } pg_compare_call;
 
-/* Statistics of the outputs themselves, when a comparison computed them on the way. */
-typedef struct pg_output_stats {
-    bool valid;
-    pg_value_stats a, b;
-} pg_output_stats;
+/* Two values to compare: outputs, or items of them. */
+typedef struct pg_compare_item {
+    const char *name0, *name1;
+    pg_str option_name; /* the output whose options hold */
+    const pg_value *value0, *value1;
+    /* Statistics of both values, when a comparison computed them on the way. */
+    bool has_stats;
+    pg_value_stats stats0, stats1;
+} pg_compare_item;
 
-typedef struct pg_output_pair {
-    const pg_named_value *output0, *output1;
-    pg_output_stats stats;
-} pg_output_pair;
-
-PG_MUST_USE pg_status pg_compare_simple(const pg_compare_call *call, pg_output_pair *pair,
+/* Compares, logs everything below the "Comparing Output" line and fills the zeroed `out` but for its names.
+ */
+PG_MUST_USE pg_status pg_compare_simple(const pg_compare_call *call, pg_compare_item *item,
                                         pg_output_comparison *out);
-PG_MUST_USE pg_status pg_compare_indices(const pg_compare_call *call, pg_output_pair *pair,
+PG_MUST_USE pg_status pg_compare_indices(const pg_compare_call *call, pg_compare_item *item,
                                          pg_output_comparison *out);
 
 /* Value for an output: its own, the default entry's, or `fallback`. */
@@ -108,36 +110,49 @@ pg_error_stat pg_output_stat_for(const pg_compare_options *options, pg_str outpu
 
 /* ---- Text (report.c) ---- */
 
-/* "name (dtype=float32, shape=(1, 4))"; sequences and maps say what they are. */
-void pg_report_describe(pg_buf *out, const pg_value *value);
-void pg_report_index(pg_buf *out, uint64_t index, uint64_t count, size_t rank, const int64_t *dims);
+/* " (dtype=float32, shape=(1, 4))"; sequences, maps and absent values say what they are. */
+void pg_report_type(pg_buf *out, const pg_value *value);
+/* "(0, 3)"; "0" without elements. */
+void pg_report_index(pg_buf *out, uint64_t index, const pg_tensor *shape);
 void pg_report_names(pg_buf *out, const char *const *names, size_t count); /* ['a', 'b'] */
+/* "1e-05" or "1", as Python's str(). */
+void pg_report_number(pg_buf *out, pg_output_number number);
 
-/* Statistics line, values of small outputs and histogram. `label` may be NULL. */
-typedef struct pg_report_stats {
-    const char *label; /* before " | Stats: " */
+/* The statistics line of a tensor or a difference; below it the values of a small one and the histogram. */
+typedef struct pg_stats_report {
+    const char *label; /* before " | Stats: "; NULL for none */
     const pg_stat_source *source;
     size_t stream;
     const pg_value_stats *stats;
     const pg_tensor *shape;  /* of the elements */
-    const pg_tensor *values; /* small outputs: to print; NULL for large ones */
-    bool failed;             /* values and histogram at information level */
-    bool has_range;          /* of the histogram; else the stream's own */
+    const pg_tensor *values; /* what to print of a small output; NULL for a large one */
+    bool failed;             /* values and histogram at the default verbosity */
+    bool has_range;          /* of the histogram, else the values' own */
     double low, high;
-    pg_dtype range_type;
-} pg_report_stats;
-void pg_report_stats_lines(const pg_report_stats *report);
-
-/* The statistics of both outputs of a pair, after all functions. */
-PG_MUST_USE pg_status pg_report_outputs(const pg_compare_call *call, pg_output_pair *pair, bool failed);
-
-/* Lines that enclose what a function says. */
-void pg_report_comparing(const char *label, const pg_output_pair *pair);
-void pg_report_function_verdict(const pg_function_comparison *result);
-void pg_report_summary(const pg_pair_comparison *pair);
-/* "1e-05" or "1", as Python's str(). */
-void pg_report_number(pg_buf *out, pg_output_number number);
+    pg_dtype range_type; /* in which low and high are numbers */
+} pg_stats_report;
+void pg_report_stats(const pg_stats_report *report);
+/* Of one tensor, with statistics computed here unless given. */
+PG_MUST_USE pg_status pg_report_tensor_stats(const char *label, const pg_tensor *tensor,
+                                             const pg_value_stats *stats);
+/* Both values of an item, with one histogram range, after all functions. */
+PG_MUST_USE pg_status pg_report_output_stats(const pg_compare_call *call, pg_compare_item *item, bool failed);
 
 enum { PG_REPORT_SMALL = 100, PG_REPORT_NAME_WIDTH = 35 };
+
+/* ---- The lines of `simple` (report_simple.c) ---- */
+
+typedef struct pg_simple_report {
+    const pg_compare_call *call;
+    const pg_compare_item *item;
+    const pg_tensor *a, *b; /* as compared */
+    pg_diff *diff;
+    pg_output_number atol, rtol;
+    const pg_output_comparison *result;
+} pg_simple_report;
+void pg_report_simple_values(const pg_simple_report *report);
+void pg_report_simple_mismatches(const pg_simple_report *report);
+PG_MUST_USE pg_status pg_report_simple_metrics(const pg_simple_report *report);
+void pg_report_simple_verdict(const pg_simple_report *report);
 
 #endif

@@ -628,7 +628,7 @@ static void all_nan(pg_value_stats *out, uint64_t index)
 static void report_stream(stats_run *run, size_t s, unsigned wanted, double quantile, pg_value_stats *out)
 {
     stream_state *stream = &run->streams[s];
-    *out = (pg_value_stats){.quantile = NAN};
+    *out = (pg_value_stats){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0, 0, false};
     for (size_t k = 0; k < PG_STAT_STREAMS; k++)
         run->streams[k].work = 0;
     if (stream->has_nan) {
@@ -639,8 +639,10 @@ static void report_stream(stats_run *run, size_t s, unsigned wanted, double quan
     out->max = pg_stat_key_f64(stream->spec.dtype, stream->max);
     out->argmin = locate(run, s, stream->min_begin, stream->min, false);
     out->argmax = locate(run, s, stream->max_begin, stream->max, false);
-    out->mean = stream->mean;
-    out->avg_magnitude = stream->spec.nonnegative ? stream->mean : stream->magnitude;
+    if (wanted & PG_STAT_MEAN) {
+        out->mean = stream->mean;
+        out->avg_magnitude = stream->spec.nonnegative ? stream->mean : stream->magnitude;
+    }
     if (wanted & PG_STAT_SPREAD) {
         out->var = stream->spread;
         out->std = stream->spec.dtype == PG_F32 ? (double)sqrtf((float)stream->spread) : sqrt(stream->spread);

@@ -59,8 +59,9 @@ typedef enum pg_stat_wanted {
     PG_STAT_ALL = 15,
 } pg_stat_wanted;
 
-/* `quantile` in [0, 1] asks for one more, NaN for none. `out` has one element per stream. Without elements:
- * mean NaN, quantiles infinite, the rest 0 (as the peer shows it). PG_ERR_NO_MEMORY. */
+/* `quantile` in [0, 1] asks for one more, NaN for none. `out` has one element per stream; what was not wanted
+ * is NaN. Without elements: mean NaN, quantiles infinite, the rest 0 (as the peer shows it).
+ * PG_ERR_NO_MEMORY. */
 PG_MUST_USE pg_status pg_block_stats(const pg_stat_source *source, unsigned wanted, double quantile,
                                      pg_value_stats *out);
 
