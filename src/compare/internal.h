@@ -112,7 +112,7 @@ pg_error_stat pg_output_stat_for(const pg_compare_options *options, pg_str outpu
 
 /* " (dtype=float32, shape=(1, 4))"; sequences, maps and absent values say what they are. */
 void pg_report_type(pg_buf *out, const pg_value *value);
-/* "(0, 3)"; "0" without elements. */
+/* "(0, 3)": an element of a tensor that has some. */
 void pg_report_index(pg_buf *out, uint64_t index, const pg_tensor *shape);
 void pg_report_names(pg_buf *out, const char *const *names, size_t count); /* ['a', 'b'] */
 /* "1e-05" or "1", as Python's str(). */

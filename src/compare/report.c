@@ -7,9 +7,8 @@
 #include "base/alloc.h"
 #include "log/log.h"
 #include "tensor/number_text.h"
+#include "tensor/stats_text.h"
 #include "tensor/text.h"
-
-enum { BINS = 10, BAR_WIDTH = 40, EDGE_WIDTH = 32 };
 
 /* ---- Pieces ---- */
 
@@ -36,10 +35,6 @@ void pg_report_type(pg_buf *out, const pg_value *value)
 void pg_report_index(pg_buf *out, uint64_t index, const pg_tensor *shape)
 {
     int64_t at[PG_MAX_RANK];
-    if (pg_tensor_count(shape) == 0) {
-        pg_buf_putc(out, '0');
-        return;
-    }
     for (size_t axis = shape->rank; axis-- > 0;) {
         at[axis] = (int64_t)(index % (uint64_t)shape->dims[axis]);
         index /= (uint64_t)shape->dims[axis];
@@ -67,33 +62,12 @@ void pg_report_number(pg_buf *out, pg_output_number number)
 
 /* ---- Statistics ---- */
 
-static void add_stat(pg_buf *out, const char *name, double value)
-{
-    pg_buf_puts(out, name);
-    pg_text_g(out, value, 5);
-}
-
 static void stats_line(pg_buf *out, const pg_stats_report *report)
 {
-    const pg_value_stats *stats = report->stats;
     if (report->label != NULL)
         pg_buf_printf(out, "%s | Stats: ", report->label);
-    add_stat(out, "mean=", stats->mean);
-    add_stat(out, ", std-dev=", stats->std);
-    add_stat(out, ", var=", stats->var);
-    add_stat(out, ", median=", stats->median);
-    add_stat(out, ", min=", stats->min);
-    pg_buf_puts(out, " at ");
-    pg_report_index(out, stats->argmin, report->shape);
-    add_stat(out, ", max=", stats->max);
-    pg_buf_puts(out, " at ");
-    pg_report_index(out, stats->argmax, report->shape);
-    add_stat(out, ", avg-magnitude=", stats->avg_magnitude);
-    if (report->source->streams[report->stream].dtype == PG_BOOL)
-        return;
-    add_stat(out, ", p90=", stats->p90);
-    add_stat(out, ", p95=", stats->p95);
-    add_stat(out, ", p99=", stats->p99);
+    pg_stats_text(out, report->stats, report->source->streams[report->stream].dtype, report->shape->rank,
+                  report->shape->dims);
 }
 
 /* A bound of the range as Python prints a number of this type. */
@@ -117,65 +91,46 @@ static void explain_no_histogram(const pg_stats_report *report, pg_dtype type, d
         range_number(&text, type, high);
         pg_buf_puts(&text, "] is not finite");
     } else {
-        pg_buf_printf(&text, "Too many bins for data range. Cannot create %d finite-sized bins.", BINS);
+        pg_buf_printf(&text, "Too many bins for data range. Cannot create %d finite-sized bins.",
+                      PG_HISTOGRAM_BINS);
     }
     PG_LOG_VERBOSE("Could not generate histogram. Note: Error was: %s", pg_buf_cstr(&text));
     pg_buf_deinit(&text);
 }
 
-/* Ten rows: range, count and bar. */
-static void histogram_rows(pg_buf *out, const uint64_t *counts, const double *edges, uint64_t most)
-{
-    pg_buf texts[BINS + 1] = {0};
-    size_t width = 0, end_width = 0;
-    for (size_t i = 0; i <= BINS; i++) {
-        pg_text_g(&texts[i], edges[i], 3);
-        width = PG_MAX(width, texts[i].len);
-        end_width = i > 0 ? PG_MAX(end_width, texts[i].len) : 0;
-    }
-    pg_buf_puts(out, "---- Histogram ----\n");
-    pg_buf_printf(out, "%-*s|  Num Elems | Visualization\n", (int)(width + end_width + 5), "Bin Range");
-    for (size_t i = 0; i < BINS; i++) {
-        pg_buf_printf(out, "(%-*s, %-*s) | %10llu | ", (int)width, pg_buf_cstr(&texts[i]), (int)end_width,
-                      pg_buf_cstr(&texts[i + 1]), (unsigned long long)counts[i]);
-        pg_buf_pad(out, '#', (size_t)(BAR_WIDTH * (double)counts[i] / (double)most));
-        pg_buf_puts(out, i + 1 < BINS ? "\n" : "");
-    }
-    for (size_t i = 0; i <= BINS; i++)
-        pg_buf_deinit(&texts[i]);
-}
-
-/* Empty text where there is nothing to show, as the peer logs it. */
-static void histogram_text(pg_buf *out, const pg_stats_report *report)
+/* False when there is nothing to show, with the reason in a verbose line. */
+static bool make_histogram(const pg_stats_report *report, pg_histogram *out)
 {
     const pg_stat_stream *stream = &report->source->streams[report->stream];
-    uint64_t counts[BINS], most = 0;
-    double edges[BINS + 1], low = report->stats->min, high = report->stats->max;
-    pg_dtype type = stream->origin;
-    if (stream->dtype == PG_BOOL)
-        return;
-    bool single = stream->dtype == PG_F32;
-    if (report->has_range) {
-        low = report->low;
-        high = report->high;
-        type = report->range_type;
-        single = single && type == PG_F32;
+    double low = report->has_range ? report->low : report->stats->min;
+    double high = report->has_range ? report->high : report->stats->max;
+    pg_dtype type = report->has_range ? report->range_type : stream->dtype;
+    if (isfinite(low) && isfinite(high) && low <= high) {
+        if (!report->has_range && stream->origin == PG_F16)
+            type = PG_F16;
+        else if (stream->dtype != PG_F32 || type != PG_F32)
+            type = PG_F64;
+        out->valid = pg_block_histogram_as(report->source, report->stream, low, high, type, type,
+                                           PG_HISTOGRAM_BINS, out->counts, out->edges);
     }
-    if (report->source->count == 0) {
-        pg_buf_puts(out, "None");
-        return;
-    }
-    if (!isfinite(low) || !isfinite(high) || low > high ||
-        !pg_block_histogram(report->source, report->stream, low, high, single, BINS, counts, edges)) {
+    if (!out->valid)
         explain_no_histogram(report, type, low, high);
+    return out->valid;
+}
+
+/* Empty where a histogram is not possible and "None" where it counts nothing, as the peer logs it. */
+static void histogram_text(pg_buf *out, const pg_stats_report *report)
+{
+    pg_histogram histogram = {0};
+    if (report->source->streams[report->stream].dtype == PG_BOOL)
         return;
-    }
-    for (size_t i = 0; i < BINS; i++)
-        most = PG_MAX(most, counts[i]);
-    if (most == 0)
+    if (report->source->count > 0 && !make_histogram(report, &histogram))
+        return;
+    pg_histogram_text(out, &histogram);
+    if (out->len == 0)
         pg_buf_puts(out, "None");
     else
-        histogram_rows(out, counts, edges, most);
+        out->ptr[--out->len] = '\0'; /* the last line feed */
 }
 
 static void log_values(pg_severity severity, const pg_tensor *values)
@@ -208,16 +163,10 @@ void pg_report_stats(const pg_stats_report *report)
     pg_buf_deinit(&text);
 }
 
-static pg_status stats_of(const pg_values *values, pg_value_stats *out)
-{
-    pg_stat_source source = pg_values_source(values);
-    return pg_block_stats(&source, PG_STAT_ALL, NAN, out);
-}
-
 /* True for what has statistics: numbers. */
 static bool has_numbers(const pg_value *value)
 {
-    return value->kind == PG_VALUE_TENSOR && pg_cast_up(value->tensor.dtype) != PG_UNDEFINED;
+    return value->kind == PG_VALUE_TENSOR && pg_tensor_has_stats(value->tensor.dtype);
 }
 
 static void report_values(const char *label, const pg_tensor *tensor, const pg_values *values,
@@ -237,11 +186,11 @@ pg_status pg_report_tensor_stats(const char *label, const pg_tensor *tensor, con
     pg_values values;
     pg_value_stats own;
     pg_status status = NULL;
-    if (!PG_LOG_ENABLED(PG_INFO) || pg_cast_up(tensor->dtype) == PG_UNDEFINED)
+    if (!PG_LOG_ENABLED(PG_INFO) || !pg_tensor_has_stats(tensor->dtype))
         return NULL;
     PG_TRY(pg_values_init(&values, tensor));
     if (stats == NULL) {
-        PG_TRY_GOTO(status, stats_of(&values, &own));
+        PG_TRY_GOTO(status, pg_tensor_stats(tensor, PG_STAT_ALL, NAN, &own));
         stats = &own;
     }
     report_values(label, tensor, &values, stats, (pg_stats_report){0});
@@ -255,10 +204,12 @@ done:
 static void shared_range(pg_stats_report *report, const pg_values *a, const pg_value_stats *stats_a,
                          const pg_values *b, const pg_value_stats *stats_b)
 {
+    bool low_b = stats_b->min<stats_a->min, high_b = stats_b->max> stats_a->max;
+    pg_dtype low_type = low_b ? b->type : a->type, high_type = high_b ? b->type : a->type;
     report->has_range = true;
-    report->low = stats_b->min < stats_a->min ? stats_b->min : stats_a->min;
-    report->high = stats_b->max > stats_a->max ? stats_b->max : stats_a->max;
-    report->range_type = a->type == b->type ? a->type : PG_F64;
+    report->low = low_b ? stats_b->min : stats_a->min;
+    report->high = high_b ? stats_b->max : stats_a->max;
+    report->range_type = low_type == high_type ? low_type : PG_F64;
 }
 
 pg_status pg_report_output_stats(const pg_compare_call *call, pg_compare_item *item, bool failed)
@@ -271,8 +222,8 @@ pg_status pg_report_output_stats(const pg_compare_call *call, pg_compare_item *i
     PG_TRY_GOTO(status, pg_values_init(&a, &item->value0->tensor));
     PG_TRY_GOTO(status, pg_values_init(&b, &item->value1->tensor));
     if (!item->has_stats) {
-        PG_TRY_GOTO(status, stats_of(&a, &item->stats0));
-        PG_TRY_GOTO(status, stats_of(&b, &item->stats1));
+        PG_TRY_GOTO(status, pg_tensor_stats(&item->value0->tensor, PG_STAT_ALL, NAN, &item->stats0));
+        PG_TRY_GOTO(status, pg_tensor_stats(&item->value1->tensor, PG_STAT_ALL, NAN, &item->stats1));
         item->has_stats = true;
     }
     pg_stats_report report = {.failed = failed};

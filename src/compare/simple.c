@@ -106,6 +106,17 @@ static void name_culprit(pg_diff *diff, pg_output_comparison *out)
     out->pass_rtol = out->required_rel;
 }
 
+/* The two zeros are equal: show the one that stands there. */
+static void show_zero_sign(const pg_tensor *tensor, pg_value_stats *stats)
+{
+    if (pg_tensor_count(tensor) == 0)
+        return;
+    if (stats->min == 0)
+        stats->min = pg_tensor_get_f64(tensor, stats->argmin);
+    if (stats->max == 0)
+        stats->max = pg_tensor_get_f64(tensor, stats->argmax);
+}
+
 static pg_status measure(const pg_compare_call *call, pg_compare_item *item, pg_diff *diff, bool keep_stats,
                          pg_output_comparison *out)
 {
@@ -121,6 +132,8 @@ static pg_status measure(const pg_compare_call *call, pg_compare_item *item, pg_
     if (diff->want_outputs) {
         item->stats0 = stats[2];
         item->stats1 = stats[3];
+        show_zero_sign(&item->value0->tensor, &item->stats0);
+        show_zero_sign(&item->value1->tensor, &item->stats1);
         item->has_stats = true;
         diff->want_outputs = false; /* histograms read the differences alone */
     }
