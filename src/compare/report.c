@@ -124,6 +124,8 @@ static void histogram_text(pg_buf *out, const pg_stats_report *report)
     pg_histogram histogram = {0};
     if (report->source->streams[report->stream].dtype == PG_BOOL)
         return;
+    if (report->has_range && report->range_type == PG_BOOL)
+        return; /* False and True span no range of numbers */
     if (report->source->count > 0 && !make_histogram(report, &histogram))
         return;
     pg_histogram_text(out, &histogram);
