@@ -87,6 +87,7 @@ def peer():
 class Bench:
     def __init__(self, arguments, work):
         self.rounds, self.only, self.work = arguments.rounds, arguments.only, work
+        self.heading = None  # printed before the next line of a table
         self.environment = dict(os.environ, NO_COLOR="1")
         self.environment.pop("VIRTUAL_ENV", None)
         try:
@@ -94,6 +95,12 @@ class Bench:
             self.environment["POLYGRAPHY_ONEDNN"] = fetched("onednn")
         except Missing as reason:
             print(f"bench: {reason}", file=sys.stderr)
+
+    def line(self, text):
+        if self.heading is not None:
+            print(f"\n{self.heading}")
+            self.heading = None
+        print(text, flush=True)
 
     def wanted(self, title):
         return self.only in title
@@ -157,7 +164,7 @@ def pair(bench, title, arguments):
     if not bench.wanted(title):
         return
     left, right = bench.best([lambda: [ours(), *arguments], lambda: [peer(), *arguments]])
-    print(f"| {title} | {cells(left)} | {cells(right)} | {ratio(left, right)} |", flush=True)
+    bench.line(f"| {title} | {cells(left)} | {cells(right)} | {ratio(left, right)} |")
 
 
 PAIR_HEAD = """| what | CPU | wall | memory | peer: CPU | wall | memory | less CPU | less memory |
@@ -185,7 +192,8 @@ def version_of(command):
     try:
         done = subprocess.run(command(), capture_output=True, text=True, check=False)
         lines = [line for line in done.stdout.splitlines() if "ersion" in line or "olygraphy" in line]
-        return (lines or done.stdout.splitlines() or ["unknown version"])[-1].strip()
+        text = (lines or done.stdout.splitlines() or ["unknown version"])[-1]
+        return re.sub(r"\s*\| Path:.*", "", text).strip()
     except Missing as reason:
         return f"none ({reason})"
 
@@ -194,13 +202,13 @@ def print_head(bench):
     print(f"Processor: {cpu_name()}, {len(os.sched_getaffinity(0))} usable.\n"
           f"This program: {version_of(lambda: [ours(), '--version'])}. "
           f"Peer: {version_of(lambda: [peer(), '--version'])}, on ONNX Runtime 1.31.1 as here.\n"
-          f"Best of {bench.rounds} rounds by user plus system time.\n")
+          f"Best of {bench.rounds} rounds by user plus system time.")
 
 
 # ---- What is measured ----
 
 def start_up(bench):
-    print(f"## Start-up\n\n{PAIR_HEAD}")
+    bench.heading = f"## Start-up\n\n{PAIR_HEAD}"
     pair(bench, "`--version`", ["--version"])
     pair(bench, "`run --help`", ["run", "--help"])
 
@@ -209,21 +217,22 @@ def small_run(bench):
     title = "small model, one run"
     if not bench.wanted(title):
         return
-    print(f"\n## A small model on ONNX Runtime\n\n{PAIR_HEAD}")
+    bench.heading = f"## A small model on ONNX Runtime\n\n{PAIR_HEAD}"
     try:
         model = fetched("onet")
     except Missing as reason:
-        print(f"| {title} | not measured: {reason} | | | | | | | |")
+        bench.line(f"| {title} | not measured: {reason} | | | | | | | |")
         return
     arguments = ["run", model, "--onnxrt"]
     pair(bench, title, arguments)
     bare = lambda: [tool("bare_ort"), fetched("onnxruntime"), model]  # noqa: E731
     left, right = bench.best([lambda: [ours(), *arguments], bare])
-    print(f"\n{BARE_HEAD}\n| {title} | {cells(left)} | {cells(right)} | {overhead(left, right)} |", flush=True)
+    bench.heading = BARE_HEAD
+    bench.line(f"| {title} | {cells(left)} | {cells(right)} | {overhead(left, right)} |")
 
 
 def inspection(bench):
-    print(f"\n## Models and memory\n\n{PAIR_HEAD}")
+    bench.heading = f"## Models and memory\n\n{PAIR_HEAD}"
     for title, name, make in (("inspect model, 500 MB inline", "inline.onnx", bench_data.inline_model),
                               ("inspect model, 2.5 GB external", "external.onnx", bench_data.external_model)):
         if bench.wanted(title):
@@ -237,7 +246,7 @@ def inspection(bench):
 
 
 def results(bench):
-    print(f"\n## Results\n\n{PAIR_HEAD}")
+    bench.heading = f"## Results\n\n{PAIR_HEAD}"
     title = "compare two result sets of 270 MB"
     make_a = lambda path: bench_data.results_file(path, "a")  # noqa: E731
     make_b = lambda path: bench_data.results_file(path, "b", 1e-6)  # noqa: E731
@@ -265,7 +274,7 @@ def engines(bench):
     title = "native"
     if not bench.wanted(title):
         return
-    print("\n## The built-in engine beside ONNX Runtime, one thread, fastest of 30 runs a round\n\n"
+    bench.heading = ("## The built-in engine beside ONNX Runtime, one thread, fastest of 30 runs a round\n\n"
           "| model | built-in | memory | ONNX Runtime | memory | ONNX Runtime / built-in |\n"
           "| --- | --- | --- | --- | --- | --- |")
     for name, options in MODELS.items():
@@ -276,10 +285,10 @@ def engines(bench):
                     got = fastest_ms(bench, runner, name, options)
                     found[runner] = min(found.get(runner, got), got)
             (ms, kib), (ort_ms, ort_kib) = found["native"], found["onnxrt"]
-            print(f"| {name} | {ms:.3f} ms | {kib / 1024:.0f} MiB | {ort_ms:.3f} ms | {ort_kib / 1024:.0f} MiB "
-                  f"| {ort_ms / ms:.2f}x |", flush=True)
+            bench.line(f"| {name} | {ms:.3f} ms | {kib / 1024:.0f} MiB | {ort_ms:.3f} ms | {ort_kib / 1024:.0f} MiB "
+                  f"| {ort_ms / ms:.2f}x |")
         except Missing as reason:
-            print(f"| {name} | not measured: {reason} | | | | |", flush=True)
+            bench.line(f"| {name} | not measured: {reason} | | | | |")
 
 
 def main():
