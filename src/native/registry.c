@@ -16,6 +16,8 @@ static const pg_kernel *const families[] = {
     pg_kernels_select,
     pg_kernels_shape,
     pg_kernels_rearrange,
+    pg_kernels_gather,
+    pg_kernels_cast,
     pg_kernels_matmul,
     pg_kernels_conv,
     pg_kernels_pool,
