@@ -85,7 +85,8 @@ pg_status pg_op_out(pg_op *op, size_t i, pg_dtype dtype, size_t rank, const int6
 static bool may_take(const pg_op *op, size_t j)
 {
     const pg_tensor *input = pg_op_in(op, j);
-    return input != NULL && (op->in_flags[j] & PG_IN_LAST_USE) != 0 && input->buffer != NULL &&
+    return input != NULL && !op->session->options.no_optimization &&
+           (op->in_flags[j] & PG_IN_LAST_USE) != 0 && input->buffer != NULL &&
            atomic_load_explicit(&input->buffer->refs, memory_order_acquire) == 1;
 }
 
