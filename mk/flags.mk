@@ -18,8 +18,17 @@ LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(PROFILE),tsan)
 CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=thread
 LDFLAGS += -fsanitize=thread
+else ifeq ($(PROFILE),fuzz)
+# Only the parsers and what they stand on, compiled by clang; warnings are gcc's business.
+FUZZED := src/base/% src/log/% src/tensor/% src/npy/% src/json/% src/onnx/% src/data/% src/runner/runner.c src/runner/feed.c
+CFLAGS := -std=c17 -g -O1 -w -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=undefined
+LDFLAGS += -fsanitize=fuzzer,address,undefined
 else
-$(error unknown PROFILE '$(PROFILE)': release, debug, asan or tsan)
+$(error unknown PROFILE '$(PROFILE)': release, debug, asan, tsan or fuzz)
+endif
+ifneq ($(PROFILE),fuzz)
+FUZZ_MAIN := tests/fuzz/replay.c
 endif
 
 # Kernels are loops over data: let the compiler vectorise them whatever it costs in code size. Nobody reads the

@@ -53,6 +53,8 @@ PG_MUST_USE pg_status pg_json_get_value(pg_json_doc *doc, const pg_place *place,
 /* An object of values by name; of two equal names the last wins. */
 PG_MUST_USE pg_status pg_json_get_feed(pg_json_doc *doc, const pg_place *place, const pg_json *json,
                                        pg_feed *out);
+/* A whole document of run results; what was read before an error stays in *out. */
+PG_MUST_USE pg_status pg_json_get_results(pg_json_doc *doc, pg_run_results *out);
 PG_MUST_USE pg_status pg_json_put_value(pg_json_writer *writer, const pg_value *value);
 
 /* ---- Archives: .npz and .safetensors behind one interface ---- */

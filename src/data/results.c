@@ -88,7 +88,7 @@ static pg_status get_runner(pg_json_doc *doc, const pg_place *place, const pg_js
     return NULL;
 }
 
-static pg_status get_results(pg_json_doc *doc, pg_run_results *out)
+pg_status pg_json_get_results(pg_json_doc *doc, pg_run_results *out)
 {
     pg_str class = pg_data_class(&doc->root);
     pg_place at = {.key = PG_STR("lst")};
@@ -111,7 +111,7 @@ static pg_status load_json(const char *path, pg_run_results *out)
 {
     pg_json_doc doc;
     PG_TRY(pg_json_open(path, &doc));
-    pg_status status = get_results(&doc, out);
+    pg_status status = pg_json_get_results(&doc, out);
     pg_json_close(&doc);
     return status;
 }

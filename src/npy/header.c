@@ -201,7 +201,7 @@ static pg_status measure(pg_npy_header *out)
     if (!pg_dims_count(out->rank, out->dims, &count) ||
         pg_mul_overflow(count, out->item_size, &out->data_size) || out->data_size > INT64_MAX)
         return pg_err(PG_ERR_LIMIT, "a .npy array whose size overflows 63 bits");
-    if (out->item_size == 0 && count > 1 << 24)
+    if (out->item_size == 0 && count > 1 << 20)
         return pg_err(PG_ERR_LIMIT, "a .npy array of %llu empty texts", (unsigned long long)count);
     unsigned wide = 0;
     for (unsigned i = 0; i < out->rank; i++)

@@ -2,7 +2,8 @@
  * the same bits, NaN payloads included. */
 #include "tensor/internal.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
+/* clang learnt the name "f16c" in version 15. */
+#if defined(__x86_64__) && defined(__GNUC__) && !(defined(__clang__) && __clang_major__ < 15)
 #include <immintrin.h>
 #define PG_HAVE_F16C 1
 #endif
