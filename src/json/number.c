@@ -24,9 +24,28 @@ static digits round_to(double value, int precision)
         if (*at >= '0' && *at <= '9' && d.count < precision)
             d.text[d.count++] = *at;
     d.exponent = atoi(at + 1);
-    while (d.count > 1 && d.text[d.count - 1] == '0')
-        d.count--;
     return d;
+}
+
+/* The next larger number of as many digits. */
+static digits next_up(digits d)
+{
+    int i = d.count - 1;
+    while (i >= 0 && d.text[i] == '9')
+        d.text[i--] = '0';
+    if (i >= 0) {
+        d.text[i]++;
+    } else {
+        d.text[0] = '1'; /* 999 became 1000 */
+        d.exponent++;
+    }
+    return d;
+}
+
+static void drop_zeros(digits *d)
+{
+    while (d->count > 1 && d->text[d->count - 1] == '0')
+        d->count--;
 }
 
 static double read_back(const digits *d)
@@ -85,6 +104,23 @@ static bool special(double value, char *out)
     return true;
 }
 
+/* Below a power of two the doubles lie twice as close as above it: the nearest number of so many digits may
+ * then read back as the neighbour below while the next larger one still reads back as the value. Whether `d`
+ * or that one, left in `d`, reads back. */
+static bool reads_back(digits *d, double value, bool single)
+{
+    for (int step = 0; step < 2; step++) {
+        double back = read_back(d);
+        if (single ? (float)back == (float)value : back == value)
+            return true;
+        if (step == 0 && back < value)
+            *d = next_up(*d);
+        else
+            break;
+    }
+    return false;
+}
+
 /* Up to 15 digits survive the way through a double, so when 15 read back, dropping their zeros is the
  * shortest form; only subnormals, which hold fewer digits, need the search from one. */
 void pg_json_f64_text(double value, char out[PG_JSON_NUMBER_SIZE])
@@ -95,9 +131,10 @@ void pg_json_f64_text(double value, char out[PG_JSON_NUMBER_SIZE])
     digits d;
     for (int precision = size < 2.3e-308 ? 1 : 15; precision <= 17; precision++) {
         d = round_to(size, precision);
-        if (precision == 17 || read_back(&d) == size)
+        if (precision == 17 || reads_back(&d, size, false))
             break;
     }
+    drop_zeros(&d);
     lay_out(&d, value < 0, out);
 }
 
@@ -109,8 +146,9 @@ void pg_json_f32_text(float value, char out[PG_JSON_NUMBER_SIZE])
     digits d;
     for (int precision = size < 1.2e-38f ? 1 : 6; precision <= 9; precision++) {
         d = round_to((double)size, precision);
-        if (precision == 9 || (float)read_back(&d) == size)
+        if (precision == 9 || reads_back(&d, (double)size, true))
             break;
     }
+    drop_zeros(&d);
     lay_out(&d, value < 0, out);
 }
