@@ -7,6 +7,7 @@
 #include "cli/option.h"
 #include "cli/values.h"
 #include "compare/compare.h"
+#include "data/loader.h"
 #include "native/native.h"
 #include "onnx/edit.h"
 #include "onnx/save.h"
@@ -32,7 +33,7 @@ typedef struct pg_args_model {
     const char *type;
     pg_arg_list input_shapes_text;
 
-    pg_name_shape *input_shapes;
+    pg_input_shape *input_shapes;
     size_t n_input_shapes;
 } pg_args_model;
 /* Its finish decides the kind of the model and refuses every kind but ONNX. */
@@ -99,11 +100,6 @@ PG_MUST_USE pg_status pg_args_new_runner(const char *name, const pg_args_runners
 
 /* ---- Data ---- */
 
-typedef struct pg_name_range {
-    pg_str name; /* empty: for every input without a range of its own */
-    pg_scalar low, high;
-} pg_name_range;
-
 typedef struct pg_args_data {
     pg_opt_int seed, iterations;
     pg_arg_list val_range_text, load_inputs;
@@ -111,8 +107,7 @@ typedef struct pg_args_data {
     pg_opt_int int_min, int_max;
     pg_opt_float float_min, float_max;
 
-    pg_name_range *ranges;
-    size_t n_ranges;
+    pg_loader_options options; /* without the shapes, which are pg_args_model's */
 } pg_args_data;
 extern const pg_group pg_group_data;
 

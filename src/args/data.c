@@ -34,12 +34,29 @@ static const pg_option rows[] = {
      .help = "highest value of random floating-point inputs"},
 };
 
+static pg_range_bound bound_of(const pg_scalar *number)
+{
+    return (pg_range_bound){true, number->kind == PG_SCALAR_INT, number->integer, number->number};
+}
+
+static pg_range_bound int_bound(pg_opt_int text)
+{
+    return (pg_range_bound){text.set, true, text.value, (double)text.value};
+}
+
+static pg_range_bound float_bound(pg_opt_float text)
+{
+    return (pg_range_bound){.given = text.set, .real = text.value};
+}
+
 static pg_status parse_ranges(pg_args_data *args, pg_arena *arena)
 {
     pg_name_value *parts;
-    PG_TRY(pg_values_by_name("--val-range", &args->val_range_text, arena, &parts, &args->n_ranges));
-    args->ranges = PG_ARENA_ARRAY(arena, pg_name_range, args->n_ranges + 1);
-    for (size_t i = 0; i < args->n_ranges; i++) {
+    pg_loader_options *options = &args->options;
+    PG_TRY(pg_values_by_name("--val-range", &args->val_range_text, arena, &parts, &options->n_ranges));
+    pg_input_range *ranges = PG_ARENA_ARRAY(arena, pg_input_range, options->n_ranges + 1);
+    options->ranges = ranges;
+    for (size_t i = 0; i < options->n_ranges; i++) {
         pg_scalar pair = pg_value_scalar(parts[i].value, arena);
         const char *word = args->val_range_text.items[i];
         if (pair.kind != PG_SCALAR_LIST || pair.count != 2)
@@ -49,7 +66,7 @@ static pg_status parse_ranges(pg_args_data *args, pg_arena *arena)
                 return pg_err(PG_ERR_INVALID,
                               "option '--val-range': '%" PG_STR_FMT "' of '%s' is not a number",
                               PG_STR_ARG(pair.items[j].text), word);
-        args->ranges[i] = (pg_name_range){parts[i].name, pair.items[0], pair.items[1]};
+        ranges[i] = (pg_input_range){parts[i].name, bound_of(&pair.items[0]), bound_of(&pair.items[1])};
     }
     return NULL;
 }
@@ -83,6 +100,13 @@ static pg_status finish(void *values, pg_arena *arena)
 {
     pg_args_data *args = values;
     PG_TRY(check(args));
+    args->options = pg_loader_defaults;
+    if (args->seed.set)
+        args->options.seed = args->seed.value;
+    args->options.int_low = int_bound(args->int_min);
+    args->options.int_high = int_bound(args->int_max);
+    args->options.float_low = float_bound(args->float_min);
+    args->options.float_high = float_bound(args->float_max);
     PG_TRY(parse_ranges(args, arena));
     if (args->load_inputs.set) {
         if (args->seed.set)
@@ -91,6 +115,8 @@ static pg_status finish(void *values, pg_arena *arena)
             warn_ignored("--val-range");
         if (args->iterations.set)
             warn_ignored("--iterations");
+        if (args->int_min.set || args->int_max.set || args->float_min.set || args->float_max.set)
+            warn_ignored("--int-min/--int-max/--float-min/--float-max");
     }
     return NULL;
 }

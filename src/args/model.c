@@ -46,11 +46,21 @@ static const kind_row *kind_of(const pg_args_model *args)
     return NULL;
 }
 
+static pg_status parse_shapes(pg_args_model *args, pg_arena *arena)
+{
+    pg_name_shape *shapes;
+    PG_TRY(
+        pg_values_shapes("--input-shapes", &args->input_shapes_text, arena, &shapes, &args->n_input_shapes));
+    args->input_shapes = PG_ARENA_ARRAY(arena, pg_input_shape, args->n_input_shapes + 1);
+    for (size_t i = 0; i < args->n_input_shapes; i++)
+        args->input_shapes[i] = (pg_input_shape){shapes[i].name, shapes[i].rank, shapes[i].dims};
+    return NULL;
+}
+
 static pg_status finish(void *values, pg_arena *arena)
 {
     pg_args_model *args = values;
-    PG_TRY(pg_values_shapes("--input-shapes", &args->input_shapes_text, arena, &args->input_shapes,
-                            &args->n_input_shapes));
+    PG_TRY(parse_shapes(args, arena));
     if (args->path == NULL)
         return NULL;
     const kind_row *kind = kind_of(args);

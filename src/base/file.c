@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -187,6 +188,30 @@ char *pg_path_dirname(pg_arena *arena, pg_str path)
     if (slash == SIZE_MAX)
         return pg_arena_cstr(arena, PG_STR("."));
     return pg_arena_cstr(arena, slash == 0 ? PG_STR("/") : pg_str_sub(path, 0, slash));
+}
+
+char *pg_path_absolute(pg_arena *arena, pg_str path)
+{
+    char folder[PATH_MAX];
+    if (!pg_str_starts(path, PG_STR("/")) && getcwd(folder, sizeof folder) != NULL)
+        path = pg_str_c(pg_path_join(arena, pg_str_c(folder), path));
+    char *out = pg_arena_alloc(arena, path.len + 2, 1);
+    size_t length = 0;
+    pg_str part;
+    while (pg_str_split(&path, '/', &part)) {
+        if (pg_str_is(part, "..")) {
+            while (length > 0 && out[--length] != '/')
+                continue;
+        } else if (part.len > 0 && !pg_str_is(part, ".")) {
+            out[length++] = '/';
+            memcpy(out + length, part.ptr, part.len);
+            length += part.len;
+        }
+    }
+    if (length == 0)
+        out[length++] = '/';
+    out[length] = '\0';
+    return out;
 }
 
 char *pg_path_join(pg_arena *arena, pg_str folder, pg_str name)

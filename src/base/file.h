@@ -41,6 +41,9 @@ char *pg_path_dirname(pg_arena *arena, pg_str path);
 /* `name` when it is absolute, else "folder/name". */
 char *pg_path_join(pg_arena *arena, pg_str folder, pg_str name);
 
+/* From the root, without ".", ".." and doubled slashes; links are not followed and nothing need exist. */
+char *pg_path_absolute(pg_arena *arena, pg_str path);
+
 /* Writes beside the target and renames over it on commit, so the target is the old file or the whole new one,
  * whatever happens. Parents are created. Abandoning (or never committing) removes the temporary file. Special
  * files (/dev/stdout, pipes) are written directly.

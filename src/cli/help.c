@@ -83,7 +83,7 @@ static char *words_text(const pg_option *row, pg_arena *arena)
     case PG_ARITY_ANY:
         return pg_arena_printf(arena, " [%s ...]", word);
     case PG_ARITY_SOME:
-        return pg_arena_printf(arena, " %s [%s ...]", word, row->choices != NULL ? "..." : word);
+        return pg_arena_printf(arena, " %s ...", word);
     case PG_ARITY_REST:
         return pg_arena_printf(arena, " ...");
     default:
@@ -98,8 +98,6 @@ static void add_option_head(pg_buf *out, const pg_bound_option *option, pg_arena
         return;
     }
     const char *words = words_text(option->row, arena);
-    if (option->row->choices != NULL && pg_option_arity(option->row) == PG_ARITY_SOME)
-        words = pg_arena_printf(arena, " %s ...", choices_text(option->row, arena));
     for (size_t i = 0; i < option->n_names; i++)
         pg_buf_printf(out, "%s%" PG_STR_FMT "%s", i > 0 ? ", " : "", PG_STR_ARG(option->names[i]),
                       i + 1 == option->n_names ? words : "");
@@ -135,7 +133,7 @@ static void add_option(pg_buf *out, const pg_bound_option *option, pg_arena *are
     if (option->required && !pg_option_is_positional(row))
         pg_buf_puts(&help, " (required)");
     if (row->missing != NULL)
-        pg_buf_printf(&help, " [not available in this version: needs %s]", row->missing);
+        pg_buf_printf(&help, " [not available: needs %s]", row->missing);
     if (row->deprecated != NULL)
         pg_buf_printf(&help, " [deprecated: use %s]", row->deprecated);
     add_entry(out, 2, pg_buf_str(&head), pg_buf_cstr(&help));
@@ -191,7 +189,7 @@ static void add_children(pg_buf *out, const pg_command *command)
         pg_buf help = {0};
         pg_buf_puts(&help, (*child)->summary);
         if ((*child)->missing != NULL)
-            pg_buf_puts(&help, " [not available in this version]");
+            pg_buf_puts(&help, " [not available]");
         add_entry(out, 2, pg_str_c((*child)->name), pg_buf_cstr(&help));
         pg_buf_deinit(&help);
     }

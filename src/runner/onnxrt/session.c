@@ -135,7 +135,7 @@ static pg_status choose_providers(const pg_ort *ort, const available *all, const
     }
     pg_buf text = {0};
     list_text(&text, chosen.items, chosen.len);
-    PG_LOG_INFO("Creating ONNX-Runtime Inference Session with providers: %s", text.ptr);
+    PG_LOG(PG_START, "Creating ONNX-Runtime Inference Session with providers: %s", text.ptr);
     pg_buf_deinit(&text);
 done:
     PG_VEC_FREE(&chosen);

@@ -1,0 +1,128 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/interrupt.h"
+#include "log/log.h"
+#include "tools/run/internal.h"
+
+pg_status run_live_new(run_live *live, const run_args *args, pg_model *model, pg_arena *arena)
+{
+    live->runners = PG_ARENA_ARRAY(arena, pg_runner *, args->runners.names.count + 1);
+    live->latencies = PG_ARENA_ARRAY(arena, run_latencies, args->runners.names.count + 1);
+    for (size_t i = 0; i < args->runners.names.count; i++) {
+        PG_TRY(pg_args_new_runner(args->runners.names.items[i], &args->runners, &args->onnxrt, &args->native,
+                                  model, &live->runners[i]));
+        live->count++;
+    }
+    return NULL;
+}
+
+void run_live_free(run_live *live)
+{
+    for (size_t i = 0; i < live->count; i++) {
+        pg_runner_free(live->runners[i]);
+        PG_VEC_FREE(&live->latencies[i].seconds);
+    }
+    live->count = 0;
+}
+
+pg_status run_live_activate(pg_runner *runner)
+{
+    PG_LOG(PG_START, "%-35s | Activating and starting inference", runner->name);
+    return pg_runner_activate(runner);
+}
+
+static pg_status infer(pg_runner *runner, const pg_feed *feed, pg_feed *out)
+{
+    if (pg_interrupted())
+        return pg_err(PG_ERR_INTERRUPTED, "stopped by Ctrl-C");
+    pg_feed fitted = {0};
+    pg_status status = run_source_fit(feed, runner, &fitted);
+    if (status == NULL)
+        status = pg_runner_infer(runner, &fitted, out);
+    pg_feed_deinit(&fitted);
+    return status;
+}
+
+pg_status run_live_warm_up(pg_runner *runner, size_t runs, const pg_feed *feed)
+{
+    if (runs == 0)
+        return NULL;
+    PG_LOG(PG_START, "%-35s | Running %zu warm-up run(s)", runner->name, runs);
+    for (size_t i = 0; i < runs; i++) {
+        pg_feed outputs = {0};
+        PG_TRY(infer(runner, feed, &outputs));
+        pg_feed_deinit(&outputs);
+    }
+    PG_LOG(PG_FINISH, "%-35s | Finished %zu warm-up run(s)", runner->name, runs);
+    return NULL;
+}
+
+pg_status run_live_infer(run_live *live, size_t which, const pg_feed *feed, pg_iteration *out)
+{
+    pg_runner *runner = live->runners[which];
+    PG_TRY(infer(runner, feed, &out->outputs));
+    out->has_runtime = true;
+    out->runtime = runner->seconds;
+    out->runner_name = pg_strndup(runner->name, strlen(runner->name));
+    PG_VEC_PUSH(&live->latencies[which].seconds, runner->seconds);
+    if (PG_LOG_ENABLED(PG_INFO)) {
+        pg_buf text = {0};
+        run_describe_feed(&text, &out->outputs);
+        PG_LOG_ONCE(PG_INFO, "%-35s\n---- Inference Output(s) ----\n%s", runner->name, pg_buf_cstr(&text));
+        pg_buf_deinit(&text);
+    }
+    PG_LOG(PG_EXTRA_VERBOSE, "%-35s | Inference Time: %.3f ms", runner->name, runner->seconds * 1e3);
+    return NULL;
+}
+
+/* ---- Latency ---- */
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Linear between the neighbours, as numpy's default. */
+static double percentile(const double *sorted, size_t count, double fraction)
+{
+    double place = fraction * (double)(count - 1);
+    size_t below = (size_t)place, above = PG_MIN(below + 1, count - 1);
+    return sorted[below] + (sorted[above] - sorted[below]) * (place - (double)below);
+}
+
+static double total(const run_latencies *latencies)
+{
+    double sum = 0;
+    for (size_t i = 0; i < latencies->seconds.len; i++)
+        sum += latencies->seconds.items[i];
+    return sum;
+}
+
+void run_live_log_completed(const run_live *live, size_t which)
+{
+    const run_latencies *latencies = &live->latencies[which];
+    double milliseconds = total(latencies) * 1e3;
+    size_t count = latencies->seconds.len;
+    if (count > 0)
+        PG_LOG(PG_FINISH, "%-35s | Completed %zu iteration(s) in %.4g ms | Average inference time: %.4g ms.",
+               live->runners[which]->name, count, milliseconds, milliseconds / (double)count);
+}
+
+void run_live_log_latency(const run_live *live, size_t which)
+{
+    const run_latencies *latencies = &live->latencies[which];
+    size_t count = latencies->seconds.len;
+    if (count < 2)
+        return;
+    double *sorted = pg_calloc(count, sizeof *sorted);
+    memcpy(sorted, latencies->seconds.items, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare_doubles);
+    PG_LOG_INFO("%-35s | Latency of %zu iterations: min=%.4g ms, mean=%.4g ms, p50=%.4g ms, p90=%.4g ms, "
+                "p99=%.4g ms",
+                live->runners[which]->name, count, sorted[0] * 1e3, total(latencies) / (double)count * 1e3,
+                percentile(sorted, count, 0.5) * 1e3, percentile(sorted, count, 0.9) * 1e3,
+                percentile(sorted, count, 0.99) * 1e3);
+    free(sorted);
+}

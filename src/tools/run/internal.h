@@ -1,0 +1,131 @@
+/* The pieces of `polygraphy run`:
+ *
+ *     run.c      the command: its options, the checks between them, the order of the work
+ *     infer.c    runners: made, activated, fed; latencies
+ *     source.c   where the inputs come from, and how they are made to fit a runner
+ *     save.c     what is written: inputs, outputs, report
+ *     judge.c    validation and comparison of live and loaded runs
+ *     describe.c names, types and shapes as text
+ */
+#ifndef PG_TOOLS_RUN_INTERNAL_H
+#define PG_TOOLS_RUN_INTERNAL_H
+
+#include "args/args.h"
+#include "base/buf.h"
+#include "base/vec.h"
+#include "data/files.h"
+#include "data/loader.h"
+
+typedef struct run_args {
+    pg_args_logging logging;
+    pg_args_runners runners;
+    pg_args_model model;
+    pg_args_onnx_save onnx_save;
+    pg_args_onnx onnx;
+    pg_args_onnxrt onnxrt;
+    pg_args_native native;
+    pg_args_data data;
+    pg_args_inference inference;
+    pg_args_postprocess postprocess;
+    pg_args_compare compare;
+    pg_args_simple simple;
+    pg_args_indices indices;
+} run_args;
+
+/* ---- source.c ---- */
+
+/* Iterations of inputs; any of them can be asked for at any time. */
+typedef struct run_source {
+    pg_io_list inputs; /* of the runner it was opened for */
+    pg_inputs *files;  /* of --load-inputs; NULL: random ones */
+    pg_loader_options options;
+    size_t count; /* iterations */
+} run_source;
+
+/* Inputs for `runner`, which is active and stays so until the source is closed. The struct must not move. */
+PG_MUST_USE pg_status run_source_open(run_source *source, const run_args *args, pg_runner *runner);
+PG_MUST_USE pg_status run_source_get(run_source *source, size_t index, pg_feed *out);
+/* What the random inputs will look like, when the user said something about it. */
+void run_source_announce(const run_args *args);
+/* The feed as the runner wants it: inputs of nearly the same name, type cast, dims rearranged without
+ * changing their product, each with a warning. `out` shares what needs no change. */
+PG_MUST_USE pg_status run_source_fit(const pg_feed *feed, pg_runner *runner, pg_feed *out);
+void run_source_close(run_source *source);
+
+/* ---- save.c ---- */
+
+typedef struct run_savers {
+    const run_args *args;
+    pg_inputs_writer *inputs;
+    size_t n_inputs;   /* iterations seen */
+    bool keep_outputs; /* something is made from them at the end */
+    bool finished;
+    pg_run_results outputs;
+} run_savers;
+
+/* Fails when something could not be written at the end. */
+PG_MUST_USE pg_status run_savers_open(run_savers *savers, const run_args *args);
+PG_MUST_USE pg_status run_savers_add_inputs(run_savers *savers, size_t index, const pg_feed *feed);
+/* Keeps another owner of the outputs when they are to be saved. */
+void run_savers_add_outputs(run_savers *savers, pg_str runner, const pg_iteration *iteration);
+/* Writes what was collected, once: further calls do nothing. After a failure only what is not empty. */
+PG_MUST_USE pg_status run_savers_finish(run_savers *savers, bool failed);
+PG_MUST_USE pg_status run_save_report(const run_args *args, const pg_run_results *outputs,
+                                      const pg_comparison *comparison);
+void run_savers_close(run_savers *savers);
+
+/* ---- infer.c ---- */
+
+typedef struct run_latencies {
+    PG_VEC(double) seconds;
+} run_latencies;
+
+typedef struct run_live {
+    pg_runner **runners;
+    run_latencies *latencies; /* one per runner */
+    size_t count;
+} run_live;
+
+PG_MUST_USE pg_status run_live_new(run_live *live, const run_args *args, pg_model *model, pg_arena *arena);
+PG_MUST_USE pg_status run_live_activate(pg_runner *runner);
+PG_MUST_USE pg_status run_live_warm_up(pg_runner *runner, size_t runs, const pg_feed *feed);
+/* One iteration; `out` is zeroed and then the caller's. */
+PG_MUST_USE pg_status run_live_infer(run_live *live, size_t which, const pg_feed *feed, pg_iteration *out);
+/* The percentiles of a runner that ran more than once. */
+void run_live_log_latency(const run_live *live, size_t which);
+void run_live_log_completed(const run_live *live, size_t which);
+void run_live_free(run_live *live);
+
+/* ---- judge.c ---- */
+
+/* The runs that are compared: live ones first, then one per loaded runner. */
+typedef struct run_judge {
+    const run_args *args;
+    pg_comparison *comparison;
+    pg_compare_options options; /* of the comparison, which borrows them */
+    bool begun;
+    size_t index; /* of the next iteration */
+    const pg_str *live_names;
+    size_t n_live;
+    bool loaded_read;
+    pg_run_results loaded;
+    PG_VEC(size_t) file_of; /* per loaded runner: which file of --load-outputs */
+} run_judge;
+
+PG_MUST_USE pg_status run_judge_init(run_judge *judge, const run_args *args, const pg_str *live_names,
+                                     size_t n_live);
+/* Judges the next iteration of every run: `live` are the live ones' (post-processed in place). *out_more:
+ * false when there is nothing more to judge. */
+PG_MUST_USE pg_status run_judge_next(run_judge *judge, pg_iteration *live, bool *out_more);
+/* After the last live iteration: loaded runs may have more. */
+PG_MUST_USE pg_status run_judge_end(run_judge *judge);
+/* The summary; PG_ERR_FAILED when something did not match. */
+PG_MUST_USE pg_status run_judge_verdict(run_judge *judge);
+void run_judge_deinit(run_judge *judge);
+
+/* ---- describe.c ---- */
+
+/* "{x [dtype=float32, shape=(1, 3)],\n y [...]}" */
+void run_describe_feed(pg_buf *out, const pg_feed *feed);
+
+#endif

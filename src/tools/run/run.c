@@ -1,0 +1,326 @@
+#include <string.h>
+
+#include "log/log.h"
+#include "tools/run/internal.h"
+#include "tools/tools.h"
+
+/* ---- Options ---- */
+
+#define USE(group, member)                 \
+    {                                      \
+        &group, offsetof(run_args, member) \
+    }
+#define MISSING_USE(group) \
+    {                      \
+        &group, 0          \
+    }
+
+static const pg_group_use groups[] = {
+    USE(pg_group_logging, logging),
+    USE(pg_group_runners, runners),
+    USE(pg_group_model, model),
+    MISSING_USE(pg_group_tftrt),
+    MISSING_USE(pg_group_tf),
+    MISSING_USE(pg_group_tf_session),
+    MISSING_USE(pg_group_tf_inference),
+    MISSING_USE(pg_group_tf_onnx),
+    USE(pg_group_onnx_save, onnx_save),
+    MISSING_USE(pg_group_onnx_shapes),
+    USE(pg_group_onnx, onnx),
+    USE(pg_group_onnxrt, onnxrt),
+    USE(pg_group_native, native),
+    MISSING_USE(pg_group_trt_config),
+    MISSING_USE(pg_group_trt_plugins),
+    MISSING_USE(pg_group_trt_parser),
+    MISSING_USE(pg_group_trt_network),
+    MISSING_USE(pg_group_trt_save_engine),
+    MISSING_USE(pg_group_trt_engine),
+    MISSING_USE(pg_group_trt_inference),
+    USE(pg_group_data, data),
+    USE(pg_group_inference, inference),
+    USE(pg_group_postprocess, postprocess),
+    USE(pg_group_compare, compare),
+    USE(pg_group_simple, simple),
+    USE(pg_group_indices, indices),
+    MISSING_USE(pg_group_l2),
+    MISSING_USE(pg_group_cosine),
+    MISSING_USE(pg_group_psnr),
+    MISSING_USE(pg_group_snr),
+    MISSING_USE(pg_group_perceptual),
+    MISSING_USE(pg_group_script),
+};
+
+/* ---- Rules between options ---- */
+
+/* Whether a path is a folder or a file, or lies in it. */
+static bool lies_in(pg_arena *arena, const char *path, const char *folder)
+{
+    const char *named = strrchr(path, ':'); /* "input:path" */
+    if (named != NULL && lies_in(arena, named + 1, folder))
+        return true;
+    char *a = pg_path_absolute(arena, pg_str_c(path)), *b = pg_path_absolute(arena, pg_str_c(folder));
+    size_t length = strlen(b);
+    return strncmp(a, b, length) == 0 && (a[length] == '\0' || a[length] == '/' || strcmp(b, "/") == 0);
+}
+
+static pg_status check_overlap(const run_args *args, pg_arena *arena)
+{
+    const char *saves[] = {args->inference.save_inputs, args->inference.save_outputs,
+                           args->inference.save_input_blob.text, args->compare.save_report};
+    const pg_arg_list *loads[] = {&args->data.load_inputs, &args->compare.load_outputs};
+    for (size_t s = 0; s < PG_COUNT(saves); s++) {
+        if (saves[s] == NULL)
+            continue;
+        for (size_t o = 0; o < s; o++)
+            if (saves[o] != NULL && lies_in(arena, saves[o], saves[s]) && lies_in(arena, saves[s], saves[o]))
+                return pg_err(PG_ERR_INVALID, "two kinds of data would be saved to '%s'. Use distinct paths.",
+                              saves[s]);
+        for (size_t l = 0; l < PG_COUNT(loads); l++)
+            for (size_t i = 0; i < loads[l]->count; i++)
+                if (lies_in(arena, loads[l]->items[i], saves[s]))
+                    return pg_err(
+                        PG_ERR_INVALID,
+                        "The load path '%s' overlaps the save path '%s'. Saving would overwrite or "
+                        "conflict with the data being loaded. Use distinct paths for loading and saving.",
+                        loads[l]->items[i], saves[s]);
+    }
+    return NULL;
+}
+
+static pg_status check(const run_args *args, pg_arena *arena)
+{
+    const pg_args_inference *inference = &args->inference;
+    if (args->model.path == NULL && args->runners.names.count > 0)
+        return pg_err(
+            PG_ERR_INVALID,
+            "One or more runners was specified, but no model file was provided. Make sure you've specified "
+            "the model path, and also that it's not being consumed as an argument for another parameter");
+    PG_TRY(check_overlap(args, arena));
+    if (args->runners.names.count == 0) {
+        PG_LOG_WARNING("No runners have been selected. Inference will not be run!");
+        if (args->compare.load_outputs.set &&
+            (args->data.load_inputs.set || inference->save_inputs != NULL || inference->save_input_blob.set))
+            PG_LOG_WARNING(
+                "No runners were specified, so inference will not be run and input-related options "
+                "(e.g. --load-inputs/--save-inputs/--save-input-blob/--data-loader-script) will be "
+                "ignored. Comparison will use only the loaded outputs.");
+    }
+    return NULL;
+}
+
+/* ---- The work ---- */
+
+typedef struct run_state {
+    const run_args *args;
+    pg_model *model;
+    run_live live;
+    run_source source;
+    run_savers savers;
+    run_judge judge;
+    pg_run_results sequential; /* all outputs, with --sequential-runners */
+    pg_iteration *iterations;  /* one per live runner */
+} run_state;
+
+static void log_inputs(const char *head, const pg_feed *feed)
+{
+    pg_buf text = {0};
+    if (!PG_LOG_ENABLED(PG_INFO))
+        return;
+    run_describe_feed(&text, feed);
+    PG_LOG_ONCE(PG_INFO, "%s\n---- Inference Input(s) ----\n%s", head, pg_buf_cstr(&text));
+    pg_buf_deinit(&text);
+}
+
+static void drop_iterations(run_state *state)
+{
+    for (size_t i = 0; i < state->live.count; i++) {
+        pg_iteration_deinit(&state->iterations[i]);
+        state->iterations[i] = (pg_iteration){0};
+    }
+}
+
+/* All runners on one input, then the verdict on it. */
+static pg_status stream_one(run_state *state, size_t index, const pg_feed *feed, bool *out_more)
+{
+    char head[64];
+    run_live *live = &state->live;
+    snprintf(head, sizeof head, "Streaming iteration %zu", index);
+    log_inputs(head, feed);
+    PG_TRY(run_savers_add_inputs(&state->savers, index, feed));
+    for (size_t i = 0; i < live->count; i++) {
+        if (index == 0)
+            PG_TRY(run_live_warm_up(live->runners[i], state->args->inference.warm_up, feed));
+        PG_TRY(run_live_infer(live, i, feed, &state->iterations[i]));
+        run_savers_add_outputs(&state->savers, pg_str_c(live->runners[i]->name), &state->iterations[i]);
+    }
+    return run_judge_next(&state->judge, state->iterations, out_more);
+}
+
+static pg_status stream_all(run_state *state)
+{
+    bool more = true;
+    for (size_t i = 0; i < state->live.count; i++)
+        PG_TRY(run_live_activate(state->live.runners[i]));
+    PG_TRY(run_savers_open(&state->savers, state->args));
+    PG_TRY(run_source_open(&state->source, state->args, state->live.runners[0]));
+    for (size_t i = 0; i < state->source.count && more; i++) {
+        pg_feed feed = {0};
+        pg_status status = run_source_get(&state->source, i, &feed);
+        if (status == NULL)
+            status = stream_one(state, i, &feed, &more);
+        drop_iterations(state);
+        pg_feed_deinit(&feed);
+        PG_TRY(status);
+    }
+    for (size_t i = 0; i < state->live.count; i++)
+        run_live_log_latency(&state->live, i);
+    return more ? run_judge_end(&state->judge) : NULL;
+}
+
+/* One runner over all inputs. */
+static pg_status run_alone(run_state *state, size_t which, pg_arena *arena)
+{
+    run_live *live = &state->live;
+    pg_runner *runner = live->runners[which];
+    PG_TRY(run_live_activate(runner));
+    PG_TRY(run_source_open(&state->source, state->args, runner));
+    for (size_t i = 0; i < state->source.count; i++) {
+        pg_feed feed = {0};
+        pg_status status = run_source_get(&state->source, i, &feed);
+        log_inputs(pg_arena_printf(arena, "%-35s", runner->name), &feed);
+        if (status == NULL && which == 0)
+            status = run_savers_add_inputs(&state->savers, i, &feed);
+        if (status == NULL && i == 0)
+            status = run_live_warm_up(runner, state->args->inference.warm_up, &feed);
+        if (status == NULL) {
+            pg_iteration *iteration = pg_runner_results_add(&state->sequential.items[which]);
+            status = run_live_infer(live, which, &feed, iteration);
+            if (status == NULL)
+                run_savers_add_outputs(&state->savers, pg_str_c(runner->name), iteration);
+        }
+        pg_feed_deinit(&feed);
+        PG_TRY(status);
+    }
+    run_live_log_completed(live, which);
+    run_live_log_latency(live, which);
+    run_source_close(&state->source);
+    pg_runner_deactivate(runner);
+    return NULL;
+}
+
+static pg_status run_one_by_one(run_state *state, pg_arena *arena)
+{
+    run_live *live = &state->live;
+    bool more = live->count > 0;
+    for (size_t i = 0; i < live->count; i++)
+        pg_run_results_add(&state->sequential, pg_str_c(live->runners[i]->name));
+    PG_TRY(run_savers_open(&state->savers, state->args));
+    for (size_t i = 0; i < live->count; i++)
+        PG_TRY(run_alone(state, i, arena));
+    PG_TRY(run_savers_finish(&state->savers, false));
+    size_t count = live->count > 0 ? state->sequential.items[0].count : 0;
+    for (size_t i = 0; more && i < count; i++) {
+        for (size_t r = 0; r < live->count; r++) {
+            state->iterations[r] = state->sequential.items[r].items[i];
+            state->sequential.items[r].items[i] = (pg_iteration){0};
+        }
+        pg_status status = run_judge_next(&state->judge, state->iterations, &more);
+        for (size_t r = 0; r < live->count; r++) {
+            state->sequential.items[r].items[i] = state->iterations[r];
+            state->iterations[r] = (pg_iteration){0};
+        }
+        PG_TRY(status);
+    }
+    return more || live->count == 0 ? run_judge_end(&state->judge) : NULL;
+}
+
+/* Without streaming, validation is a pass of its own over all runs. */
+static pg_status validate_all(run_state *state, bool *out_valid)
+{
+    const pg_args_compare *compare = &state->args->compare;
+    pg_validation_options options = {true, true, compare->fail_fast};
+    *out_valid = true;
+    if (!compare->validate || !compare->sequential_runners)
+        return NULL;
+    pg_run_results all = {0};
+    pg_results_concat(&all, &state->sequential);
+    pg_run_results *loaded = &state->judge.loaded;
+    for (size_t i = 0; i < loaded->count; i++) {
+        pg_runner_results *moved = pg_run_results_add(&all, pg_str_c(loaded->items[i].name));
+        moved->items = loaded->items[i].items;
+        moved->count = moved->cap = loaded->items[i].count;
+        loaded->items[i].items = NULL;
+        loaded->items[i].count = loaded->items[i].cap = 0;
+    }
+    pg_status status = pg_validate_results(&all, &options, out_valid);
+    pg_run_results_deinit(&all);
+    return status;
+}
+
+static pg_status infer_and_compare(run_state *state, pg_arena *arena)
+{
+    const run_args *args = state->args;
+    if (args->model.path != NULL && args->runners.names.count > 0) {
+        PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &state->model));
+        PG_TRY(pg_args_save_onnx(&args->onnx_save, state->model));
+    }
+    if (args->runners.names.count > 0)
+        run_source_announce(args);
+    PG_TRY(run_live_new(&state->live, args, state->model, arena));
+    size_t count = state->live.count;
+    state->iterations = PG_ARENA_ARRAY(arena, pg_iteration, count + 1);
+    pg_str *names = PG_ARENA_ARRAY(arena, pg_str, count + 1);
+    for (size_t i = 0; i < count; i++)
+        names[i] = pg_str_c(state->live.runners[i]->name);
+    PG_TRY(run_judge_init(&state->judge, args, names, count));
+    if (args->compare.sequential_runners || count == 0)
+        return run_one_by_one(state, arena);
+    return stream_all(state);
+}
+
+static pg_status conclude(run_state *state)
+{
+    bool valid;
+    pg_status verdict = run_judge_verdict(&state->judge);
+    pg_status status = run_save_report(state->args, &state->savers.outputs, state->judge.comparison);
+    if (status == NULL)
+        status = validate_all(state, &valid);
+    if (status == NULL && verdict == NULL && !valid)
+        verdict = pg_err(PG_ERR_FAILED, "outputs are not valid");
+    return pg_status_first(status, verdict);
+}
+
+static pg_status run(void *values, pg_arena *arena)
+{
+    run_state state = {.args = values};
+    PG_TRY(check(state.args, arena));
+    pg_status status = infer_and_compare(&state, arena);
+    /* What was inferred so far is saved even when something went wrong later. */
+    status = pg_status_first(status, run_savers_finish(&state.savers, status != NULL));
+    if (status == NULL)
+        status = conclude(&state);
+    run_source_close(&state.source);
+    run_savers_close(&state.savers);
+    run_judge_deinit(&state.judge);
+    run_live_free(&state.live);
+    pg_run_results_deinit(&state.sequential);
+    pg_model_unref(state.model);
+    return status;
+}
+
+const pg_command pg_command_run = {
+    .name = "run",
+    .summary = "Run a model with one or more runners and compare their outputs.",
+    .description =
+        "Every input goes through all runners, in the order of the command line; the outputs of each are "
+        "compared with those of the next, and with outputs loaded from files. For example:\n"
+        "\n"
+        "  polygraphy run model.onnx --onnxrt --native --atol 1e-4\n"
+        "  polygraphy run model.onnx --onnxrt --save-outputs golden.json\n"
+        "  polygraphy run model.onnx --native --load-outputs golden.json",
+    .groups = groups,
+    .n_groups = PG_COUNT(groups),
+    .values_size = sizeof(run_args),
+    .run = run,
+    .brackets = true,
+};
