@@ -66,6 +66,9 @@ pg_status pg_args_load_onnx(const pg_args_model *model, const pg_args_onnx *onnx
         *out = loaded;
         return NULL;
     }
+    pg_arena arena = {0};
+    PG_LOG(PG_START, "Loading model: %s", pg_path_absolute(&arena, pg_str_c(model->path)));
+    pg_arena_deinit(&arena);
     pg_status status = pg_model_select_outputs(loaded, selection, out);
     pg_model_unref(loaded); /* an edited model keeps the one it was made from */
     return pg_status_context(status, "while choosing the outputs of '%s'", model->path);

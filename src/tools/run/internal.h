@@ -59,6 +59,7 @@ typedef struct run_savers {
     pg_inputs_writer *inputs;
     size_t n_inputs;   /* iterations seen */
     bool keep_outputs; /* something is made from them at the end */
+    bool by_iteration; /* outputs go to a file of their own after each iteration */
     bool finished;
     pg_run_results outputs;
 } run_savers;
@@ -68,6 +69,8 @@ PG_MUST_USE pg_status run_savers_open(run_savers *savers, const run_args *args);
 PG_MUST_USE pg_status run_savers_add_inputs(run_savers *savers, size_t index, const pg_feed *feed);
 /* Keeps another owner of the outputs when they are to be saved. */
 void run_savers_add_outputs(run_savers *savers, pg_str runner, const pg_iteration *iteration);
+/* After the last runner on an input. */
+PG_MUST_USE pg_status run_savers_end_iteration(run_savers *savers, size_t index);
 /* Writes what was collected, once: further calls do nothing. After a failure only what is not empty. */
 PG_MUST_USE pg_status run_savers_finish(run_savers *savers, bool failed);
 PG_MUST_USE pg_status run_save_report(const run_args *args, const pg_run_results *outputs,

@@ -153,6 +153,7 @@ static pg_status stream_one(run_state *state, size_t index, const pg_feed *feed,
         PG_TRY(run_live_infer(live, i, feed, &state->iterations[i]));
         run_savers_add_outputs(&state->savers, pg_str_c(live->runners[i]->name), &state->iterations[i]);
     }
+    PG_TRY(run_savers_end_iteration(&state->savers, index));
     return run_judge_next(&state->judge, state->iterations, out_more);
 }
 
@@ -177,6 +178,20 @@ static pg_status stream_all(run_state *state)
     return more ? run_judge_end(&state->judge) : NULL;
 }
 
+static pg_status alone_on(run_state *state, size_t which, size_t index, const pg_feed *feed, pg_arena *arena)
+{
+    pg_runner *runner = state->live.runners[which];
+    if (which == 0)
+        PG_TRY(run_savers_add_inputs(&state->savers, index, feed));
+    if (index == 0)
+        PG_TRY(run_live_warm_up(runner, state->args->inference.warm_up, feed));
+    log_inputs(pg_arena_printf(arena, "%-35s", runner->name), feed);
+    pg_iteration *iteration = pg_runner_results_add(&state->sequential.items[which]);
+    PG_TRY(run_live_infer(&state->live, which, feed, iteration));
+    run_savers_add_outputs(&state->savers, pg_str_c(runner->name), iteration);
+    return NULL;
+}
+
 /* One runner over all inputs. */
 static pg_status run_alone(run_state *state, size_t which, pg_arena *arena)
 {
@@ -187,17 +202,8 @@ static pg_status run_alone(run_state *state, size_t which, pg_arena *arena)
     for (size_t i = 0; i < state->source.count; i++) {
         pg_feed feed = {0};
         pg_status status = run_source_get(&state->source, i, &feed);
-        log_inputs(pg_arena_printf(arena, "%-35s", runner->name), &feed);
-        if (status == NULL && which == 0)
-            status = run_savers_add_inputs(&state->savers, i, &feed);
-        if (status == NULL && i == 0)
-            status = run_live_warm_up(runner, state->args->inference.warm_up, &feed);
-        if (status == NULL) {
-            pg_iteration *iteration = pg_runner_results_add(&state->sequential.items[which]);
-            status = run_live_infer(live, which, &feed, iteration);
-            if (status == NULL)
-                run_savers_add_outputs(&state->savers, pg_str_c(runner->name), iteration);
-        }
+        if (status == NULL)
+            status = alone_on(state, which, i, &feed, arena);
         pg_feed_deinit(&feed);
         PG_TRY(status);
     }

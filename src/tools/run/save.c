@@ -70,6 +70,13 @@ pg_status run_savers_open(run_savers *savers, const run_args *args)
     const pg_args_inference *paths = &args->inference;
     *savers = (run_savers){.args = args};
     savers->keep_outputs = paths->save_outputs != NULL || args->compare.save_report != NULL;
+    savers->by_iteration = paths->save_outputs != NULL && is_folder(paths->save_outputs) &&
+                           args->compare.save_report == NULL && !args->compare.sequential_runners;
+    if (paths->save_inputs != NULL) {
+        log_target("inference input data", paths->save_inputs);
+        PG_TRY(check_folder_is_free("inference input data", paths->save_inputs));
+        PG_TRY(pg_inputs_create(paths->save_inputs, &savers->inputs));
+    }
     if (paths->save_outputs != NULL) {
         log_target("inference results", paths->save_outputs);
         PG_TRY(check_folder_is_free("inference results", paths->save_outputs));
@@ -81,19 +88,18 @@ pg_status run_savers_open(run_savers *savers, const run_args *args)
         PG_LOG_INFO("Saving raw inference input tensors to: %s", paths->save_input_blob.text);
         PG_TRY(pg_path_make_dirs(paths->save_input_blob.text));
     }
-    if (paths->save_inputs != NULL) {
-        log_target("inference input data", paths->save_inputs);
-        PG_TRY(check_folder_is_free("inference input data", paths->save_inputs));
-        PG_TRY(pg_inputs_create(paths->save_inputs, &savers->inputs));
-    }
     return NULL;
 }
 
 pg_status run_savers_add_inputs(run_savers *savers, size_t index, const pg_feed *feed)
 {
+    const char *path = savers->args->inference.save_inputs;
     savers->n_inputs++;
-    if (savers->inputs != NULL)
+    if (savers->inputs != NULL) {
+        if (is_folder(path))
+            PG_LOG_INFO("Saving inference input data to %s/%010zu.json", path, index);
         PG_TRY(pg_inputs_add(savers->inputs, feed));
+    }
     if (savers->args->inference.save_input_blob.set)
         PG_TRY(save_blobs(savers->args->inference.save_input_blob.text, index, feed));
     return NULL;
@@ -119,13 +125,27 @@ void run_savers_add_outputs(run_savers *savers, pg_str runner, const pg_iteratio
         kept->runner_name = pg_strndup(iteration->runner_name, strlen(iteration->runner_name));
 }
 
+pg_status run_savers_end_iteration(run_savers *savers, size_t index)
+{
+    if (!savers->by_iteration)
+        return NULL;
+    pg_buf path = {0};
+    pg_buf_printf(&path, "%s/%010zu.json", savers->args->inference.save_outputs, index);
+    PG_LOG_INFO("Saving inference results to %s", pg_buf_cstr(&path));
+    pg_status status = pg_results_save(pg_buf_cstr(&path), &savers->outputs);
+    pg_buf_deinit(&path);
+    pg_run_results_deinit(&savers->outputs);
+    return status;
+}
+
 static pg_status finish_inputs(run_savers *savers)
 {
     pg_inputs_writer *inputs = savers->inputs;
     savers->inputs = NULL;
     if (inputs == NULL)
         return NULL;
-    PG_LOG_INFO("Saving inference input data to %s", savers->args->inference.save_inputs);
+    if (!is_folder(savers->args->inference.save_inputs))
+        PG_LOG_INFO("Saving inference input data to %s", savers->args->inference.save_inputs);
     return pg_inputs_finish(inputs);
 }
 
@@ -136,7 +156,7 @@ pg_status run_savers_finish(run_savers *savers, bool failed)
     const char *path = savers->args->inference.save_outputs;
     savers->finished = true;
     PG_TRY(finish_inputs(savers));
-    if (path == NULL || (failed && savers->outputs.count == 0))
+    if (path == NULL || savers->by_iteration || (failed && savers->outputs.count == 0))
         return NULL;
     PG_LOG_INFO("Saving inference results to %s", path);
     return pg_results_save(path, &savers->outputs);
