@@ -337,7 +337,8 @@ static pg_status add_size(void *context, const pg_model *model, const pg_weight 
 static bool too_large_for_one_file(const pg_model *model)
 {
     uint64_t size = pg_wire_size(model->wire);
-    pg_status_drop(pg_model_each_weight(model, add_size, &size));
+    if (!model->ignore_external_data) /* else references stay as they are */
+        pg_status_drop(pg_model_each_weight(model, add_size, &size));
     if (size < PG_MODEL_INLINE_LIMIT)
         return false;
     PG_LOG_WARNING(
