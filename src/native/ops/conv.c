@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "native/ops/conv_transpose.h"
 
 /* Weights packed once, when they are constant. */
 typedef struct conv_state {
@@ -119,14 +120,20 @@ static pg_status run_conv(pg_op *op)
     return conv_run(op, &job);
 }
 
-#define CONV(domain, name)                                        \
-    {                                                             \
-        domain, name, 1, 0, run_conv, prepare_conv, release_conv, \
-            PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_LAYOUT         \
+enum { FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_LAYOUT };
+#define CONV(domain, name)                                              \
+    {                                                                   \
+        domain, name, 1, 0, run_conv, prepare_conv, release_conv, FLAGS \
+    }
+#define TRANSPOSED(domain, name)                                                                      \
+    {                                                                                                 \
+        domain, name, 1, 0, conv_transpose_run, conv_transpose_prepare, conv_transpose_release, FLAGS \
     }
 const pg_kernel pg_kernels_conv[] = {
     CONV("", "Conv"),
     CONV("pg", "FusedConv"),
     CONV("com.microsoft", "FusedConv"),
+    TRANSPOSED("", "ConvTranspose"),
+    TRANSPOSED("pg", "FusedConvTranspose"),
     {0},
 };
