@@ -117,6 +117,8 @@ pg_act pg_act_split(pg_act act, double *lo, double *hi)
 {
     *lo = -(double)INFINITY;
     *hi = (double)INFINITY;
+    if (act.affine)
+        return act;
     if (act.kind == PG_ACT_RELU)
         *lo = 0;
     else if (act.kind == PG_ACT_CLIP) {
@@ -128,7 +130,7 @@ pg_act pg_act_split(pg_act act, double *lo, double *hi)
     return pg_act_none();
 }
 
-static double act_f64(pg_act act, double x)
+static double plain_act_f64(pg_act act, double x)
 {
     const double a = (double)act.alpha, b = (double)act.beta;
     switch (act.kind) {
@@ -158,6 +160,12 @@ static double act_f64(pg_act act, double x)
     }
 }
 
+static double act_f64(pg_act act, double x)
+{
+    x = plain_act_f64(act, x);
+    return act.affine ? x * (double)act.scale + (double)act.shift : x;
+}
+
 void pg_act_apply(pg_dtype dtype, pg_act act, const void *x, void *y, size_t count)
 {
     if (dtype == PG_F32) {
@@ -177,6 +185,8 @@ typedef struct rows_job {
     size_t block_rows, panel_groups, panels_per_group;
     size_t k_offset, k_total; /* which rows of packed B, of how many */
     double lo, hi;
+    bool swish;
+    double scale, shift;
     pg_act rest;
 } rows_job;
 
@@ -214,6 +224,9 @@ static void run_block(const rows_job *job, size_t first, size_t last, size_t pan
             .ld_add = g->ld_add,
             .lo = job->lo,
             .hi = job->hi,
+            .swish = job->swish,
+            .scale = job->scale,
+            .shift = job->shift,
         };
         for (size_t r = first, at_row = 0; r < last; r += max_rows, at_row += max_rows * g->taps) {
             tile.rows = rows + at_row;
@@ -221,7 +234,7 @@ static void run_block(const rows_job *job, size_t first, size_t last, size_t pan
             tile.c = (char *)g->c + (r * g->ldc + area.first) * job->size;
             tile.add = at(g->add, r * g->ld_add + area.first, job->size);
             (g->dtype == PG_F64 ? job->simd->tile_f64 : job->simd->tile_f32)(&tile);
-            if (job->rest.kind != PG_ACT_NONE)
+            if (pg_act_is_set(job->rest))
                 after_tile(job, &tile);
         }
     }
@@ -303,6 +316,12 @@ static void run_part(const pg_gemm_rows *g, size_t k_offset, size_t k_total)
     job.vectors = padded_columns(g->n, lanes) / lanes;
     job.panels = panel_count(job.vectors);
     job.rest = pg_act_split(g->act, &job.lo, &job.hi);
+    job.swish = job.rest.kind == PG_ACT_HARDSWISH;
+    if (job.swish) {
+        job.scale = job.rest.affine ? (double)job.rest.scale : 1;
+        job.shift = job.rest.affine ? (double)job.rest.shift : 0;
+        job.rest = pg_act_none();
+    }
     choose_blocks(&job);
     size_t work = job.block_rows * g->taps * g->depth * job.panels_per_group * 3 * lanes;
     size_t items = (g->m + job.block_rows - 1) / job.block_rows * job.panel_groups;

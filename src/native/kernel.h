@@ -167,5 +167,6 @@ extern const pg_kernel pg_kernels_rnn[];
 extern const pg_kernel pg_kernels_resize[];
 extern const pg_kernel pg_kernels_quant[];
 extern const pg_kernel pg_kernels_cast[];
+extern const pg_kernel pg_kernels_act[];
 
 #endif

@@ -116,6 +116,8 @@ void pg_net_rewrite(pg_net *net, pg_net_node *node, const char *domain, const ch
     node->node.n_attrs = n_attrs;
     if (domain[0] != '\0')
         node->opset = 1;
+    node->kernel = pg_kernel_find(node->node.domain, node->node.op_type, node->opset);
+    PG_ASSERT(node->kernel != NULL);
     pg_net_add_uses(net, node);
 }
 

@@ -29,6 +29,7 @@ static const pg_kernel *const families[] = {
     pg_kernels_rnn,
     pg_kernels_resize,
     pg_kernels_quant,
+    pg_kernels_act,
 };
 
 /* Rows with the same domain and operator are chained, newest family first. */

@@ -74,15 +74,19 @@ static pg_status check_shapes(const pg_op *op, const pg_tensor *x, const pg_tens
     return NULL;
 }
 
-/* Input 3 of FusedConv, in the layout of the result. */
-static pg_status addend(pg_op *op, size_t rank, const int64_t *dims, pg_dtype dtype, const void **out)
+/* Input 3 of FusedConv, in the layout of the result; *fits is false when its shape is another one. */
+static pg_status addend(pg_op *op, size_t rank, const int64_t *dims, const void **out, bool *fits)
 {
     const pg_tensor *add = pg_op_in(op, 3);
     *out = NULL;
+    *fits = true;
     if (add == NULL)
         return NULL;
-    if (add->dtype != dtype || add->rank != rank || memcmp(add->dims, dims, rank * sizeof *dims) != 0)
-        return pg_op_err(op, PG_ERR_INVALID, "the addend does not have the result's shape and type");
+    if (add->dtype != pg_op_in(op, 0)->dtype)
+        return pg_op_bad_type(op, 3);
+    *fits = add->rank == rank && memcmp(add->dims, dims, rank * sizeof *dims) == 0;
+    if (!*fits)
+        return NULL;
     PG_TRY(nn_layout(op, 3, PG_CHANNELS_LAST, &add));
     *out = add->data;
     return NULL;
@@ -110,14 +114,19 @@ static pg_status run_conv(pg_op *op)
     PG_TRY(nn_activation(op, &job.act));
     int64_t dims[2 + NN_SPATIAL];
     const size_t rank = nn_dims(x->dims[0], w->dims[0], n, job.out, dims);
-    PG_TRY(addend(op, rank, dims, x->dtype, &job.add));
+    bool fits;
+    PG_TRY(addend(op, rank, dims, &job.add, &fits));
+    const pg_act act = job.act;
+    if (!fits)
+        job.act = pg_act_none();
     pg_tensor *y;
-    PG_TRY(nn_out_channels_last(op, 0, x->dtype, rank, dims, &y));
+    PG_TRY(nn_out_channels_last(op, fits ? 0 : op->n_out, x->dtype, rank, dims, &y));
     if (weights->way != CONV_BY_GATHERING)
         PG_TRY(nn_layout(op, 0, PG_CHANNELS_LAST, &x));
     job.x = x;
     job.y = y->data;
-    return conv_run(op, &job);
+    PG_TRY(conv_run(op, &job));
+    return fits ? NULL : nn_add_broadcast(op, 0, 3, act);
 }
 
 enum { FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_LAYOUT };

@@ -360,7 +360,7 @@ static void run_depthwise_rows(void *context, size_t begin, size_t end)
             const float *add = (const float *)job->add + r * row;
             pg_simd_best()->axpy_f32(1, add, out, row);
         }
-        if (rows->rest.kind != PG_ACT_NONE)
+        if (pg_act_is_set(rows->rest))
             pg_act_apply(PG_F32, rows->rest, out, out, row);
     }
 }
@@ -380,13 +380,20 @@ static void run_depthwise(const conv_job *job)
     double lo = -(double)__builtin_inff(), hi = (double)__builtin_inff();
     if (job->add == NULL)
         rows.rest = pg_act_split(job->act, &lo, &hi);
+    const bool swish = rows.rest.kind == PG_ACT_HARDSWISH && job->add == NULL, affine = rows.rest.affine;
+    const float scale = affine ? rows.rest.scale : 1, shift = affine ? rows.rest.shift : 0;
+    if (swish)
+        rows.rest = pg_act_none();
     rows.base = (pg_depthwise){.n_taps = w->taps,
                                .channels = channels,
                                .step = channels * (size_t)stride,
                                .weights = job->packed,
                                .bias = job->bias,
                                .lo = (float)lo,
-                               .hi = (float)hi};
+                               .hi = (float)hi,
+                               .swish = swish,
+                               .scale = scale,
+                               .shift = shift};
     const size_t n_rows = (size_t)(job->x->dims[0] * job->out[0] * job->out[1]);
     const size_t work = (size_t)job->out[2] * channels * w->taps;
     pg_parallel_for(n_rows, MIN_WORK / (work + 1) + 1, run_depthwise_rows, &rows);

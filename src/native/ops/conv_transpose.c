@@ -227,7 +227,7 @@ static void run_rows(void *context, size_t begin, size_t end)
                 for (int64_t kw = 0; kw < k[2]; kw++)
                     add_tap(job, job->x + row * x_bytes, y_row, (size_t)((kd * k[1] + kh) * k[2] + kw), kw);
             }
-        if (job->act.kind != PG_ACT_NONE)
+        if (pg_act_is_set(job->act))
             pg_act_apply(job->t->dtype, job->act, y_row, y_row, (size_t)job->out[2] * job->channels_out);
     }
 }

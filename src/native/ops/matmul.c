@@ -293,13 +293,17 @@ static pg_status run_fused_matmul(pg_op *op)
             return pg_op_err(op, PG_ERR_INVALID, "the bias does not have %zu elements", p.n);
         extras.bias = bias->data;
     }
-    if (add != NULL) {
-        if (add->dtype != a->dtype || add->rank != p.rank || memcmp(add->dims, p.dims, p.rank * 8) != 0)
-            return pg_op_err(op, PG_ERR_INVALID, "the addend does not have the result's shape and type");
+    const pg_act act = extras.act;
+    const bool fits = add == NULL || (add->rank == p.rank && memcmp(add->dims, p.dims, p.rank * 8) == 0);
+    if (add != NULL && add->dtype != a->dtype)
+        return pg_op_bad_type(op, 3);
+    if (add != NULL && fits)
         extras.add = add->data;
-    }
-    PG_TRY(pg_op_out(op, 0, a->dtype, p.rank, p.dims, &c));
-    return multiply_floats(op, &p, a, b, c->data, &extras);
+    if (!fits)
+        extras.act = pg_act_none();
+    PG_TRY(pg_op_out(op, fits ? 0 : op->n_out, a->dtype, p.rank, p.dims, &c));
+    PG_TRY(multiply_floats(op, &p, a, b, c->data, &extras));
+    return fits ? NULL : nn_add_broadcast(op, 0, 3, act);
 }
 
 /* ---- Gemm ---- */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "native/gemm.h"
 #include "native/internal.h"
 #include "tensor/dtype_convert.h"
 
@@ -220,6 +221,14 @@ static const struct {
     {"Gelu", PG_ACT_GELU, 0, 0},           {"GeluTanh", PG_ACT_GELU_TANH, 0, 0},
 };
 
+static pg_status read_post_scaling(const pg_op *op, pg_act *out)
+{
+    PG_TRY(pg_op_attr_f(op, "activation_scale", 1, &out->scale));
+    PG_TRY(pg_op_attr_f(op, "activation_shift", 0, &out->shift));
+    out->affine = out->scale != 1 || out->shift != 0;
+    return NULL;
+}
+
 pg_status nn_activation(const pg_op *op, pg_act *out)
 {
     pg_str name;
@@ -227,12 +236,15 @@ pg_status nn_activation(const pg_op *op, pg_act *out)
     size_t n_params;
     *out = pg_act_none();
     PG_TRY(pg_op_attr_s(op, "activation", "", &name));
+    PG_TRY(read_post_scaling(op, out));
     if (name.len == 0)
         return NULL;
     for (size_t i = 0; i < PG_COUNT(activations); i++) {
         if (!pg_str_is(name, activations[i].name))
             continue;
-        *out = (pg_act){activations[i].kind, activations[i].alpha, activations[i].beta};
+        out->kind = activations[i].kind;
+        out->alpha = activations[i].alpha;
+        out->beta = activations[i].beta;
         PG_TRY(pg_op_attr_fs(op, "activation_params", &params, &n_params));
         if (n_params > 0)
             out->alpha = params[0];
@@ -242,6 +254,62 @@ pg_status nn_activation(const pg_op *op, pg_act *out)
         return pg_op_attr_f(op, "activation_beta", out->beta, &out->beta);
     }
     return pg_op_err(op, PG_ERR_UNSUPPORTED, "activation '%" PG_STR_FMT "' is not known", PG_STR_ARG(name));
+}
+
+/* ---- Addends of any shape ---- */
+
+typedef struct broadcast_add {
+    size_t rank;
+    int64_t dims[PG_MAX_RANK], a_step[PG_MAX_RANK], b_step[PG_MAX_RANK];
+} broadcast_add;
+
+static void add_steps(const pg_tensor *t, size_t rank, int64_t *steps)
+{
+    int64_t step = 1;
+    for (size_t i = rank; i-- > 0;) {
+        const int64_t dim = i + t->rank >= rank ? t->dims[i + t->rank - rank] : 1;
+        steps[i] = dim == 1 ? 0 : step;
+        step *= dim;
+    }
+}
+
+static void add_elements(const broadcast_add *s, pg_dtype dtype, const void *a, const void *b, void *y)
+{
+    uint64_t count;
+    if (!pg_dims_count(s->rank, s->dims, &count))
+        return;
+    for (uint64_t e = 0; e < count; e++) {
+        uint64_t rest = e;
+        int64_t i = 0, j = 0;
+        for (size_t d = s->rank; d-- > 0;) {
+            const int64_t at = (int64_t)(rest % (uint64_t)s->dims[d]);
+            rest /= (uint64_t)s->dims[d];
+            i += at * s->a_step[d];
+            j += at * s->b_step[d];
+        }
+        if (dtype == PG_F64)
+            ((double *)y)[e] = ((const double *)a)[i] + ((const double *)b)[j];
+        else
+            ((float *)y)[e] = ((const float *)a)[i] + ((const float *)b)[j];
+    }
+}
+
+pg_status nn_add_broadcast(pg_op *op, size_t from, size_t i, pg_act act)
+{
+    pg_tensor *sum = &op->frame->extra[from].tensor, *y;
+    const pg_tensor *add;
+    broadcast_add s;
+    if (pg_op_in(op, i)->dtype != sum->dtype)
+        return pg_op_bad_type(op, i);
+    PG_TRY(pg_layout_convert(op->session, sum, PG_ROW_MAJOR));
+    PG_TRY(nn_layout(op, i, PG_ROW_MAJOR, &add));
+    PG_TRY(pg_op_broadcast(op, sum, add, &s.rank, s.dims));
+    PG_TRY(pg_op_out(op, 0, sum->dtype, s.rank, s.dims, &y));
+    add_steps(sum, s.rank, s.a_step);
+    add_steps(add, s.rank, s.b_step);
+    add_elements(&s, y->dtype, sum->data, add->data, y->data);
+    pg_act_apply(y->dtype, act, y->data, y->data, pg_tensor_count(y));
+    return NULL;
 }
 
 /* ---- Memory ---- */

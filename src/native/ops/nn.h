@@ -58,8 +58,12 @@ static inline bool nn_is_float(pg_dtype dtype)
 PG_MUST_USE pg_status nn_need_floats(const pg_op *op, size_t count);
 
 /* The fused activation of a node: attribute activation, an operator's name, with activation_alpha and
- * activation_beta (or the list activation_params). No attribute: none. */
+ * activation_beta (or the list activation_params); activation_scale and activation_shift apply to its
+ * result. No attribute: none. */
 PG_MUST_USE pg_status nn_activation(const pg_op *op, pg_act *out);
+/* For fused operators whose addend, input i, turns out to have another shape than the result: output 0 =
+ * act(surplus output + input i), broadcast. `surplus` counts from the node's own outputs. */
+PG_MUST_USE pg_status nn_add_broadcast(pg_op *op, size_t surplus, size_t i, pg_act act);
 
 /* Aligned memory that lives in op->state. NULL when there is none. */
 void *nn_alloc(uint64_t bytes);

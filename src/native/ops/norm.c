@@ -300,9 +300,10 @@ static pg_status spread_over_row(pg_op *op, size_t i, size_t axis, size_t n, con
     return NULL;
 }
 
+/* The scale may be missing in the engine's own form. */
 static pg_status run_rows(pg_op *op, bool rms)
 {
-    PG_TRY(pg_op_need(op, 2));
+    PG_TRY(pg_op_need(op, pg_str_is(op->node->domain, "pg") ? 1 : 2));
     const pg_tensor *x = pg_op_in(op, 0);
     int64_t axis_attr;
     size_t axis, rows = 1, n = 1;
@@ -500,6 +501,7 @@ const pg_kernel pg_kernels_norm[] = {
     {"", "LayerNormalization", 17, 0, run_layer_norm, NULL, NULL, HALF},
     /* Exporters wrote it into the standard's domain before it was there. */
     {"", "LayerNormalization", 1, 16, run_layer_norm, NULL, NULL, HALF},
+    {"pg", "LayerNormalization", 1, 0, run_layer_norm, NULL, NULL, HALF},
     {"com.microsoft", "LayerNormalization", 1, 0, run_layer_norm, NULL, NULL, HALF},
     {"", "RMSNormalization", 23, 0, run_rms_norm, NULL, NULL, HALF},
     {"", "MeanVarianceNormalization", 9, 0, run_mvn, NULL, NULL, HALF},

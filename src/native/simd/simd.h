@@ -34,6 +34,8 @@ typedef enum pg_act_kind {
 typedef struct pg_act {
     pg_act_kind kind;
     float alpha, beta;
+    bool affine; /* then act(x) * scale + shift */
+    float scale, shift;
 } pg_act;
 
 enum {
@@ -59,6 +61,8 @@ typedef struct pg_tile {
     const void *add;  /* NULL, or a matrix of c's size; may be c itself */
     size_t ld_add;
     double lo, hi; /* -inf and inf for no clipping */
+    bool swish;    /* after that: x -> scale * x * clip(x / 6 + 1/2, 0, 1) + shift */
+    double scale, shift;
 } pg_tile;
 
 /* A tile of an integer product: c[r][j] = (or +=) sum over pairs p of a[r][2p] b[p][j][0] + a[r][2p+1]
@@ -84,6 +88,8 @@ typedef struct pg_depthwise {
     const float *bias;    /* [channels] or NULL */
     float *out;           /* results lie `channels` apart */
     float lo, hi;
+    bool swish; /* as in pg_tile */
+    float scale, shift;
 } pg_depthwise;
 
 typedef struct pg_simd {
@@ -128,7 +134,11 @@ static inline size_t pg_panel_vectors(size_t left)
 
 static inline pg_act pg_act_none(void)
 {
-    return (pg_act){PG_ACT_NONE, 0, 0};
+    return (pg_act){.kind = PG_ACT_NONE};
+}
+static inline bool pg_act_is_set(pg_act act)
+{
+    return act.kind != PG_ACT_NONE || act.affine;
 }
 
 #endif

@@ -1,0 +1,162 @@
+/* Activations that are spelt out in several nodes become one: x * clip(x + 3, 0, 6) / 6, x * sigmoid(x), GELU
+ * by its error function; and a scaling by constants after an activation joins it. */
+#include "native/optimize/match.h"
+#include "native/optimize/optimize.h"
+
+/* x + 3 for a value of `sum`; empty when it is none. */
+static pg_str plus_three(const pg_net *net, pg_str sum)
+{
+    const pg_net_node *add = net_made_by(net, sum, "Add");
+    if (add == NULL || add->node.n_inputs != 2)
+        return PG_STR_EMPTY;
+    for (size_t i = 0; i < 2; i++)
+        if (net_scalar_is(net, add->node.inputs[i], 3))
+            return add->node.inputs[1 - i];
+    return PG_STR_EMPTY;
+}
+
+/* Node / 6 after `product`, or the node itself when something else follows. */
+static pg_net_node *sixth(const pg_net *net, pg_net_node *product)
+{
+    pg_net_node *div = net_only_reader(net, product, "Div");
+    if (div != NULL && pg_str_eq(net_in(div, 0), net_out(product)) && net_scalar_is(net, net_in(div, 1), 6))
+        return div;
+    pg_net_node *mul = net_only_reader(net, product, "Mul");
+    if (mul != NULL && net_scalar_is(net, net_other_input(mul, net_out(product)), 1.0 / 6))
+        return mul;
+    return NULL;
+}
+
+/* `clip` is Clip(x + 3, 0, 6); its reader multiplies by x and a sixth follows. */
+static bool find_hard_swish(pg_net *net, pg_net_node *clip)
+{
+    pg_act act;
+    if (!pg_net_is(clip, "Clip") || !net_activation(net, clip, &act) || act.alpha != 0 || act.beta != 6)
+        return false;
+    const pg_str x = plus_three(net, net_in(clip, 0));
+    pg_net_node *product = net_only_reader(net, clip, "Mul");
+    if (x.len == 0 || product == NULL || !pg_str_eq(net_other_input(product, net_out(clip)), x))
+        return false;
+    pg_net_node *last = sixth(net, product);
+    if (last == NULL)
+        return false;
+    net_make_act(net, last, x, (pg_act){.kind = PG_ACT_HARDSWISH});
+    return true;
+}
+
+/* x * hardsigmoid(x) with slope 1/6. */
+static bool find_hard_sigmoid_product(pg_net *net, pg_net_node *gate)
+{
+    pg_net_node *product = net_only_reader(net, gate, "Mul");
+    if (!pg_net_is(gate, "HardSigmoid") || product == NULL ||
+        !pg_str_eq(net_other_input(product, net_out(gate)), net_in(gate, 0)))
+        return false;
+    const float slope = net_attr_f(gate, "alpha", 0.2f), at = net_attr_f(gate, "beta", 0.5f);
+    if (slope < 0.16666f || slope > 0.16667f || at != 0.5f)
+        return false;
+    net_make_act(net, product, net_in(gate, 0), (pg_act){.kind = PG_ACT_HARDSWISH});
+    return true;
+}
+
+/* x * sigmoid(x), or x * sigmoid(alpha x). */
+static bool find_silu(pg_net *net, pg_net_node *gate)
+{
+    pg_net_node *product = net_only_reader(net, gate, "Mul");
+    if (!pg_net_is(gate, "Sigmoid") || product == NULL)
+        return false;
+    const pg_str x = net_other_input(product, net_out(gate));
+    pg_act act = {.kind = PG_ACT_SILU, .alpha = 1};
+    if (!pg_str_eq(net_in(gate, 0), x)) {
+        const pg_net_node *scaled = net_made_by(net, net_in(gate, 0), "Mul");
+        double alpha;
+        if (scaled == NULL || x.len == 0 || !net_scalar(net, net_other_input(scaled, x), &alpha))
+            return false;
+        act.alpha = (float)alpha;
+    }
+    net_make_act(net, product, x, act);
+    return true;
+}
+
+/* x / sqrt(2) for a value; empty when it is none. */
+static pg_str over_root_two(const pg_net *net, pg_str name)
+{
+    const pg_net_node *div = net_made_by(net, name, "Div"), *mul = net_made_by(net, name, "Mul");
+    if (div != NULL && net_scalar_is(net, net_in(div, 1), 1.4142135623730951))
+        return net_in(div, 0);
+    for (size_t i = 0; mul != NULL && i < 2; i++)
+        if (net_scalar_is(net, net_in(mul, i), 0.70710678118654752))
+            return net_in(mul, 1 - i);
+    return PG_STR_EMPTY;
+}
+
+/* x (1 + erf(x / sqrt 2)) / 2, the half applied first or last. */
+static bool find_gelu(pg_net *net, pg_net_node *erf)
+{
+    if (!pg_net_is(erf, "Erf"))
+        return false;
+    const pg_str x = over_root_two(net, net_in(erf, 0));
+    pg_net_node *sum = net_only_reader(net, erf, "Add");
+    if (x.len == 0 || sum == NULL || !net_scalar_is(net, net_other_input(sum, net_out(erf)), 1))
+        return false;
+    pg_net_node *product = net_only_reader(net, sum, "Mul");
+    if (product == NULL)
+        return false;
+    const pg_str factor = net_other_input(product, net_out(sum));
+    const pg_net_node *half = net_made_by(net, factor, "Mul");
+    pg_net_node *last = NULL;
+    if (half != NULL && net_scalar_is(net, net_other_input(half, x), 0.5)) {
+        last = product;
+    } else {
+        pg_net_node *mul = net_only_reader(net, product, "Mul");
+        if (pg_str_eq(factor, x) && mul != NULL &&
+            net_scalar_is(net, net_other_input(mul, net_out(product)), 0.5))
+            last = mul;
+    }
+    if (last == NULL)
+        return false;
+    net_make_act(net, last, x, (pg_act){.kind = PG_ACT_GELU});
+    return true;
+}
+
+/* Mul or Add of a constant after an Act joins it. A constant of rank 1 gives a rank of at least 1, as the
+ * Act's own operands do. */
+static bool absorb_scaling(pg_net *net, pg_net_node *node)
+{
+    pg_act act;
+    double k;
+    if (!net_is_own(node, "Act") || !net_activation(net, node, &act))
+        return false;
+    pg_net_node *next = pg_net_only_consumer(net, net_out(node));
+    const bool mul = next != NULL && pg_net_is(next, "Mul"), add = next != NULL && pg_net_is(next, "Add");
+    if ((!mul && !add) || !net_scalar(net, net_other_input(next, net_out(node)), &k))
+        return false;
+    if (!act.affine) {
+        act.scale = 1;
+        act.shift = 0;
+    }
+    act.affine = true;
+    if (mul) {
+        act.scale *= (float)k;
+        act.shift *= (float)k;
+    } else {
+        act.shift += (float)k;
+    }
+    const pg_str x = net_in(node, 0);
+    net_make_act(net, next, x, act);
+    return true;
+}
+
+pg_status pg_net_find_activations(pg_net *net)
+{
+    for (size_t i = 0; i < net->nodes.len; i++) {
+        pg_net_node *node = net->nodes.items[i];
+        if (node->removed || node->node.n_outputs != 1)
+            continue;
+        (void)(find_hard_swish(net, node) || find_hard_sigmoid_product(net, node) || find_silu(net, node) ||
+               find_gelu(net, node));
+    }
+    for (size_t i = 0; i < net->nodes.len; i++)
+        if (!net->nodes.items[i]->removed)
+            (void)absorb_scaling(net, net->nodes.items[i]);
+    return NULL;
+}

@@ -1,0 +1,159 @@
+/* Scalings and shifts after a convolution become part of its weights and bias: BatchNormalization with known
+ * statistics, and Mul, Div, Add, Sub with a constant per channel or for all. */
+#include <math.h>
+
+#include "base/alloc.h"
+#include "native/optimize/match.h"
+#include "native/optimize/optimize.h"
+
+/* y = x * scale[c] + shift[c] */
+typedef struct affine {
+    size_t channels;
+    double *scale, *shift;
+} affine;
+
+static bool is_convolution(const pg_net_node *node)
+{
+    return pg_net_is(node, "Conv") || pg_net_is(node, "ConvTranspose");
+}
+
+/* A constant operand of shape (), (1,), (C, 1, ...) or (1, C, 1, ...) beside a result of `rank` dims. */
+static bool per_channel(const pg_tensor *t, size_t rank, size_t channels, size_t *step)
+{
+    const uint64_t count = pg_tensor_count(t);
+    *step = 0;
+    if (t->rank > rank)
+        return false;
+    if (count == 1)
+        return true;
+    *step = 1;
+    return count == channels && t->rank + 1u >= rank && t->dims[t->rank + 1u - rank] == (int64_t)channels;
+}
+
+static bool read_elementwise(const pg_net *net, const pg_net_node *node, pg_str x, size_t rank, affine *out)
+{
+    size_t step;
+    const bool mul = pg_net_is(node, "Mul"), div = pg_net_is(node, "Div");
+    const bool add = pg_net_is(node, "Add"), sub = pg_net_is(node, "Sub");
+    if (!mul && !div && !add && !sub)
+        return false;
+    const pg_tensor *t = net_floats(net, net_other_input(node, x));
+    if (t == NULL || !per_channel(t, rank, out->channels, &step))
+        return false;
+    const bool constant_first = !pg_str_eq(net_in(node, 0), x);
+    if (div && constant_first)
+        return false;
+    for (size_t c = 0; c < out->channels; c++) {
+        const double k = net_get(t, c * step);
+        out->scale[c] = mul ? k : div ? 1 / k : sub && constant_first ? -1 : 1;
+        out->shift[c] = add || (sub && constant_first) ? k : sub ? -k : 0;
+    }
+    return true;
+}
+
+static bool read_batch_norm(const pg_net *net, const pg_net_node *node, pg_str x, affine *out)
+{
+    const pg_tensor *t[4];
+    if (!pg_net_is(node, "BatchNormalization") || !pg_str_eq(net_in(node, 0), x) ||
+        node->node.n_inputs != 5 || node->node.n_outputs != 1 || net_attr_i(node, "training_mode", 0) != 0)
+        return false;
+    for (size_t i = 0; i < 4; i++) {
+        t[i] = net_floats(net, net_in(node, i + 1));
+        if (t[i] == NULL || pg_tensor_count(t[i]) != out->channels)
+            return false;
+    }
+    const double epsilon = (double)net_attr_f(node, "epsilon", 1e-5f);
+    for (size_t c = 0; c < out->channels; c++) {
+        out->scale[c] = net_get(t[0], c) / sqrt(net_get(t[3], c) + epsilon);
+        out->shift[c] = net_get(t[1], c) - net_get(t[2], c) * out->scale[c];
+    }
+    return true;
+}
+
+static void put(pg_tensor *t, size_t i, double value)
+{
+    if (t->dtype == PG_F64)
+        ((double *)t->data)[i] = value;
+    else
+        ((float *)t->data)[i] = (float)value;
+}
+
+/* The output channel of weight element i: the first dim of Conv's weights; of ConvTranspose's the second,
+ * within its group. */
+static size_t channel_of(const pg_tensor *w, bool transposed, size_t groups, size_t i)
+{
+    const size_t count = (size_t)pg_tensor_count(w), first = (size_t)w->dims[0], second = (size_t)w->dims[1];
+    if (!transposed)
+        return i / (count / first);
+    const size_t in = i / (count / first), out = i / (count / (first * second)) % second;
+    return in / (first / groups) * second + out;
+}
+
+static pg_status scaled_weights(pg_net *net, const pg_net_node *conv, const affine *a, pg_str *w_name,
+                                pg_str *b_name)
+{
+    const pg_tensor *w = net_floats(net, net_in(conv, 1)), *b = net_floats(net, net_in(conv, 2));
+    const bool transposed = pg_net_is(conv, "ConvTranspose");
+    const size_t groups = (size_t)net_attr_i(conv, "group", 1), count = (size_t)pg_tensor_count(w);
+    pg_tensor new_w, new_b;
+    PG_TRY(pg_tensor_copy(&new_w, w));
+    pg_status status = pg_tensor_alloc(&new_b, w->dtype, 1, (int64_t[]){(int64_t)a->channels});
+    if (status != NULL) {
+        pg_tensor_deinit(&new_w);
+        return status;
+    }
+    for (size_t i = 0; i < count; i++)
+        put(&new_w, i, net_get(w, i) * a->scale[channel_of(w, transposed, groups, i)]);
+    for (size_t c = 0; c < a->channels; c++)
+        put(&new_b, c, (b != NULL ? net_get(b, c) : 0) * a->scale[c] + a->shift[c]);
+    *w_name = pg_net_fresh_name(net, net_in(conv, 1));
+    *b_name = pg_net_fresh_name(net, net_out(conv));
+    pg_net_add_constant(net, *w_name, pg_value_of_tensor(new_w));
+    pg_net_add_constant(net, *b_name, pg_value_of_tensor(new_b));
+    return NULL;
+}
+
+/* Takes the only reader of the convolution in when it scales or shifts; *changed says whether it did. */
+static pg_status fold_reader(pg_net *net, pg_net_node *conv, bool *changed)
+{
+    *changed = false;
+    pg_net_node *reader = pg_net_only_consumer(net, net_out(conv));
+    const pg_tensor *w = net_floats(net, net_in(conv, 1));
+    const bool transposed = pg_net_is(conv, "ConvTranspose");
+    const int64_t groups = net_attr_i(conv, "group", 1);
+    if (reader == NULL || w == NULL || w->rank < 3 || groups < 1 || pg_tensor_count(w) == 0 ||
+        (net_in(conv, 2).len > 0 && net_floats(net, net_in(conv, 2)) == NULL) || w->dims[0] % groups != 0)
+        return NULL;
+    affine a = {.channels = (size_t)(transposed ? w->dims[1] * groups : w->dims[0])};
+    const pg_tensor *b = net_floats(net, net_in(conv, 2));
+    if (b != NULL && pg_tensor_count(b) != a.channels)
+        return NULL;
+    a.scale = pg_calloc(a.channels, sizeof *a.scale);
+    a.shift = pg_calloc(a.channels, sizeof *a.shift);
+    pg_status status = NULL;
+    if (read_elementwise(net, reader, net_out(conv), w->rank, &a) ||
+        read_batch_norm(net, reader, net_out(conv), &a)) {
+        pg_str inputs[3] = {net_in(conv, 0)};
+        status = scaled_weights(net, conv, &a, &inputs[1], &inputs[2]);
+        if (status == NULL) {
+            const char *op_type = transposed ? "ConvTranspose" : "Conv";
+            pg_net_rewrite(net, conv, "", op_type, inputs, 3, conv->node.attrs, conv->node.n_attrs);
+            pg_net_absorb(net, conv, reader);
+            *changed = true;
+        }
+    }
+    free(a.scale);
+    free(a.shift);
+    return status;
+}
+
+pg_status pg_net_fold_affine(pg_net *net)
+{
+    for (size_t i = 0; i < net->nodes.len; i++) {
+        pg_net_node *node = net->nodes.items[i];
+        bool changed = !node->removed && is_convolution(node);
+        while (changed)
+            PG_TRY(fold_reader(net, node, &changed));
+    }
+    return NULL;
+}

@@ -1,0 +1,202 @@
+#include "native/optimize/match.h"
+
+#include <math.h>
+
+#include "base/alloc.h"
+
+/* ---- Constants ---- */
+
+const pg_tensor *net_floats(const pg_net *net, pg_str name)
+{
+    const pg_value *value = pg_net_constant(net, name);
+    if (value == NULL || value->kind != PG_VALUE_TENSOR)
+        return NULL;
+    const pg_dtype dtype = value->tensor.dtype;
+    return (dtype == PG_F32 || dtype == PG_F64) && value->tensor.layout == PG_ROW_MAJOR ? &value->tensor
+                                                                                        : NULL;
+}
+
+double net_get(const pg_tensor *t, size_t i)
+{
+    return t->dtype == PG_F64 ? ((const double *)t->data)[i] : (double)((const float *)t->data)[i];
+}
+
+bool net_scalar(const pg_net *net, pg_str name, double *out)
+{
+    const pg_tensor *t = net_floats(net, name);
+    if (t == NULL || t->rank > 1 || pg_tensor_count(t) != 1)
+        return false;
+    *out = net_get(t, 0);
+    return true;
+}
+
+bool net_scalar_is(const pg_net *net, pg_str name, double value)
+{
+    double found;
+    return net_scalar(net, name, &found) && fabs(found - value) <= 1e-6 * fabs(value);
+}
+
+/* ---- Nodes ---- */
+
+pg_net_node *net_made_by(const pg_net *net, pg_str name, const char *op_type)
+{
+    const pg_net_value *value = pg_net_find(net, name);
+    return value != NULL && value->producer != NULL && pg_net_is(value->producer, op_type) ? value->producer
+                                                                                           : NULL;
+}
+
+pg_net_node *net_only_reader(const pg_net *net, const pg_net_node *node, const char *op_type)
+{
+    pg_net_node *reader = pg_net_only_consumer(net, net_out(node));
+    return reader != NULL && pg_net_is(reader, op_type) ? reader : NULL;
+}
+
+pg_str net_other_input(const pg_net_node *node, pg_str name)
+{
+    if (node->node.n_inputs != 2 || pg_str_eq(node->node.inputs[0], node->node.inputs[1]))
+        return PG_STR_EMPTY;
+    if (pg_str_eq(node->node.inputs[0], name))
+        return node->node.inputs[1];
+    return pg_str_eq(node->node.inputs[1], name) ? node->node.inputs[0] : PG_STR_EMPTY;
+}
+
+int64_t net_attr_i(const pg_net_node *node, const char *name, int64_t missing)
+{
+    const pg_attr *attr = pg_node_attr(&node->node, name);
+    return attr != NULL && attr->type == PG_ATTR_INT ? attr->i : missing;
+}
+
+float net_attr_f(const pg_net_node *node, const char *name, float missing)
+{
+    const pg_attr *attr = pg_node_attr(&node->node, name);
+    return attr != NULL && attr->type == PG_ATTR_FLOAT ? attr->f : missing;
+}
+
+bool net_is_own(const pg_net_node *node, const char *op_type)
+{
+    return node != NULL && pg_str_is(node->node.domain, "pg") && pg_str_is(node->node.op_type, op_type);
+}
+
+void net_prune(pg_net *net, const pg_str *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        pg_net_value *value = pg_net_find(net, names[i]);
+        if (value == NULL || value->n_uses > 0 || value->is_output || value->captured ||
+            value->producer == NULL)
+            continue;
+        pg_net_node *node = value->producer;
+        if (node->node.n_outputs != 1)
+            continue;
+        pg_net_remove(net, node);
+        net_prune(net, node->node.inputs, node->node.n_inputs);
+    }
+}
+
+/* ---- Activations ---- */
+
+static const char *const names[PG_ACT_COUNT] = {
+    [PG_ACT_RELU] = "Relu",           [PG_ACT_CLIP] = "Clip",
+    [PG_ACT_LEAKY] = "LeakyRelu",     [PG_ACT_HARDSIGMOID] = "HardSigmoid",
+    [PG_ACT_HARDSWISH] = "HardSwish", [PG_ACT_SIGMOID] = "Sigmoid",
+    [PG_ACT_SILU] = "Silu",           [PG_ACT_TANH] = "Tanh",
+    [PG_ACT_GELU] = "Gelu",           [PG_ACT_GELU_TANH] = "GeluTanh",
+};
+
+static bool clip_bounds(const pg_net *net, const pg_net_node *node, pg_act *out)
+{
+    double lo = (double)-__FLT_MAX__, hi = (double)__FLT_MAX__;
+    if (node->opset < 11) {
+        lo = (double)net_attr_f(node, "min", -__FLT_MAX__);
+        hi = (double)net_attr_f(node, "max", __FLT_MAX__);
+    } else if ((net_in(node, 1).len > 0 && !net_scalar(net, net_in(node, 1), &lo)) ||
+               (net_in(node, 2).len > 0 && !net_scalar(net, net_in(node, 2), &hi))) {
+        return false;
+    }
+    if (!(lo <= hi))
+        return false;
+    *out = (pg_act){.kind = PG_ACT_CLIP, .alpha = (float)lo, .beta = (float)hi};
+    return true;
+}
+
+static void read_own(const pg_net_node *node, pg_act *out)
+{
+    *out = pg_act_none();
+    const pg_attr *attr = pg_node_attr(&node->node, "activation");
+    for (int kind = 0; kind < PG_ACT_COUNT && attr != NULL; kind++)
+        if (names[kind] != NULL && pg_str_is(attr->s, names[kind]))
+            out->kind = (pg_act_kind)kind;
+    out->alpha = net_attr_f(node, "activation_alpha", 0);
+    out->beta = net_attr_f(node, "activation_beta", 0);
+    out->scale = net_attr_f(node, "activation_scale", 1);
+    out->shift = net_attr_f(node, "activation_shift", 0);
+    out->affine = out->scale != 1 || out->shift != 0;
+}
+
+bool net_activation(const pg_net *net, const pg_net_node *node, pg_act *out)
+{
+    *out = pg_act_none();
+    if (net_is_own(node, "Act")) {
+        read_own(node, out);
+        return true;
+    }
+    if (pg_net_is(node, "Clip"))
+        return clip_bounds(net, node, out);
+    static const struct {
+        const char *op_type;
+        pg_act_kind kind;
+        float alpha, beta;
+    } rows[] = {
+        {"Relu", PG_ACT_RELU, 0, 0},
+        {"LeakyRelu", PG_ACT_LEAKY, 0.01f, 0},
+        {"HardSigmoid", PG_ACT_HARDSIGMOID, 0.2f, 0.5f},
+        {"HardSwish", PG_ACT_HARDSWISH, 0, 0},
+        {"Sigmoid", PG_ACT_SIGMOID, 0, 0},
+        {"Tanh", PG_ACT_TANH, 0, 0},
+    };
+    for (size_t i = 0; i < PG_COUNT(rows); i++)
+        if (pg_net_is(node, rows[i].op_type)) {
+            out->kind = rows[i].kind;
+            out->alpha = net_attr_f(node, "alpha", rows[i].alpha);
+            out->beta = net_attr_f(node, "beta", rows[i].beta);
+            return true;
+        }
+    return false;
+}
+
+size_t net_act_attrs(pg_act act, pg_attr *out)
+{
+    size_t n = 0;
+    if (act.kind != PG_ACT_NONE) {
+        out[n++] = pg_net_attr_s("activation", names[act.kind]);
+        out[n++] = pg_net_attr_f("activation_alpha", act.alpha);
+        out[n++] = pg_net_attr_f("activation_beta", act.beta);
+    }
+    if (act.affine) {
+        out[n++] = pg_net_attr_f("activation_scale", act.scale);
+        out[n++] = pg_net_attr_f("activation_shift", act.shift);
+    }
+    return n;
+}
+
+void net_make_act(pg_net *net, pg_net_node *node, pg_str x, pg_act act)
+{
+    pg_attr attrs[PG_ACT_ATTRS];
+    const size_t n = net_act_attrs(act, attrs);
+    const pg_str *old = node->node.inputs;
+    const size_t n_old = node->node.n_inputs;
+    pg_net_rewrite(net, node, "pg", "Act", &x, 1, attrs, n);
+    net_prune(net, old, n_old);
+}
+
+void net_refit(pg_net *net, pg_net_node *node, const char *op_type, const pg_str *inputs, size_t n_inputs,
+               pg_act act)
+{
+    pg_attr *attrs = pg_calloc(node->node.n_attrs + PG_ACT_ATTRS, sizeof *attrs);
+    size_t n = 0;
+    for (size_t i = 0; i < node->node.n_attrs; i++)
+        if (!pg_str_starts(node->node.attrs[i].name, PG_STR("activation")))
+            attrs[n++] = node->node.attrs[i];
+    n += net_act_attrs(act, attrs + n);
+    pg_net_rewrite(net, node, "pg", op_type, inputs, n_inputs, attrs, n);
+    free(attrs);
+}
