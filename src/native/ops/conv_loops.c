@@ -312,6 +312,107 @@ static pg_status run_gathered(pg_op *op, const conv_job *conv)
     return NULL;
 }
 
+/* ---- Windows of a padded copy ----
+ *
+ * Few channels, one group, no dilation along the last axis: in a channels-last copy of the input with its
+ * padding the pixels under one row of the kernel are neighbours, so that row is one tap. The weights are
+ * packed in the same order. */
+
+typedef struct padded_image {
+    const conv_job *job;
+    size_t channels;
+    int64_t size[NN_SPATIAL];
+    float *data; /* or double */
+    size_t element;
+} padded_image;
+
+static void copy_pixels(const padded_image *p, const pixels *from, int64_t image, int64_t d, int64_t h,
+                        char *to)
+{
+    const conv_job *job = p->job;
+    const size_t e = p->element;
+    const char *row = from->x + (size_t)(image * from->image + d * from->step[0] + h * from->step[1]) * e;
+    for (size_t c = 0; c < p->channels; c++)
+        for (int64_t w = 0; w < job->in[2]; w++) {
+            const char *source = row + (size_t)(w * from->step[2] + (int64_t)c * from->channel) * e;
+            char *target = to + ((size_t)w * p->channels + c) * e;
+            if (e == 4)
+                memcpy(target, source, 4);
+            else
+                memcpy(target, source, 8);
+        }
+}
+
+static void pad_rows(void *context, size_t begin, size_t end)
+{
+    const padded_image *p = context;
+    const conv_job *job = p->job;
+    const nn_window *w = &job->window;
+    const size_t bytes = (size_t)p->size[2] * p->channels * p->element;
+    pixels from;
+    locate(job, p->channels, &from);
+    for (size_t r = begin; r < end; r++) {
+        const int64_t h = (int64_t)r % p->size[1] - w->pad_begin[1];
+        const int64_t d = (int64_t)r / p->size[1] % p->size[0] - w->pad_begin[0];
+        char *row = (char *)p->data + r * bytes;
+        memset(row, 0, bytes);
+        if (h >= 0 && h < job->in[1] && d >= 0 && d < job->in[0])
+            copy_pixels(p, &from, (int64_t)r / (p->size[1] * p->size[0]), d, h,
+                        row + (size_t)w->pad_begin[2] * p->channels * p->element);
+    }
+}
+
+static void fill_rows(const void *context, size_t first, size_t count, const void **rows)
+{
+    const padded_image *p = context;
+    const nn_window *w = &p->job->window;
+    const int64_t line = p->size[2] * (int64_t)p->channels, plane = line * p->size[1];
+    place at = place_of(p->job, first);
+    for (size_t i = 0; i < count; i++) {
+        const int64_t base = (at.image * p->size[0] + at.at[0] * w->stride[0]) * plane +
+                             at.at[1] * w->stride[1] * line + at.at[2] * w->stride[2] * (int64_t)p->channels;
+        const void **out = rows + i;
+        for (int64_t d = 0; d < w->kernel[0]; d++)
+            for (int64_t h = 0; h < w->kernel[1]; h++, out += count)
+                *out = (const char *)p->data +
+                       (size_t)(base + d * w->dilation[0] * plane + h * w->dilation[1] * line) * p->element;
+        advance(p->job, &at);
+    }
+}
+
+static bool can_pad(const conv_job *job)
+{
+    const nn_window *w = &job->window;
+    for (size_t i = 0; i < NN_SPATIAL; i++)
+        if (w->pad_begin[i] < 0 || w->pad_end[i] < 0)
+            return false;
+    return job->weights->groups == 1 && w->dilation[2] == 1 && w->kernel[2] > 1 &&
+           w->kernel[0] * w->kernel[1] <= PG_GEMM_MAX_TAPS;
+}
+
+static pg_status run_padded(pg_op *op, const conv_job *job)
+{
+    const conv_weights *w = job->weights;
+    const nn_window *window = &job->window;
+    padded_image p = {.job = job, .channels = w->in_per_group, .element = size_of(w->dtype)};
+    uint64_t bytes;
+    void *data;
+    for (size_t i = 0; i < NN_SPATIAL; i++)
+        p.size[i] = job->in[i] + window->pad_begin[i] + window->pad_end[i];
+    const uint64_t lines[] = {(uint64_t)job->x->dims[0], (uint64_t)p.size[0], (uint64_t)p.size[1],
+                              (uint64_t)p.size[2], p.channels * p.element};
+    if (!nn_product(&bytes, 5, lines))
+        return pg_op_err(op, PG_ERR_LIMIT, "padded input too large");
+    PG_TRY(pg_op_scratch(op, bytes + 64, &data));
+    p.data = data;
+    pg_parallel_for((size_t)(lines[0] * lines[1] * lines[2]), 8, pad_rows, &p);
+    pg_gemm_rows_run(&(pg_gemm_rows){
+        w->dtype, result_pixels(job), w->out_per_group, (size_t)(window->kernel[0] * window->kernel[1]),
+        (size_t)window->kernel[2] * w->in_per_group, fill_rows, &p, job->packed, job->y, w->out_channels,
+        job->bias, job->add, w->out_channels, job->act});
+    return NULL;
+}
+
 /* ---- Depthwise ---- */
 
 typedef struct depthwise_rows {
@@ -323,20 +424,29 @@ typedef struct depthwise_rows {
     pg_act rest;
 } depthwise_rows;
 
+enum { STACK_TAPS = 64 };
+
 static void depthwise_pixels(const depthwise_rows *rows, place at, size_t count, float *out)
 {
     const conv_weights *w = rows->job->weights;
-    const void *taps[64];
-    const void **addresses = w->taps <= PG_COUNT(taps) ? taps : malloc(w->taps * sizeof *addresses);
+    const void *on_stack[3 * STACK_TAPS];
+    const void **addresses = w->taps <= STACK_TAPS ? on_stack : malloc(3 * w->taps * sizeof *addresses);
     if (addresses == NULL)
         PG_BUG("out of memory for a window of %zu positions", w->taps);
-    tap_addresses(&rows->pixels, at, NULL, addresses, 1);
+    const float **taps = (const float **)addresses + w->taps, **weights = taps + w->taps;
     pg_depthwise d = rows->base;
-    d.taps = (const float *const *)addresses;
+    tap_addresses(&rows->pixels, at, NULL, addresses, 1);
+    for (size_t t = 0; t < w->taps; t++)
+        if (addresses[t] != NULL) {
+            taps[d.n_taps] = addresses[t];
+            weights[d.n_taps++] = (const float *)rows->job->packed + t * rows->channels;
+        }
+    d.taps = taps;
+    d.weights = weights;
     d.pixels = count;
     d.out = out;
     pg_simd_best()->depthwise_f32(&d);
-    if (addresses != taps)
+    if (addresses != on_stack)
         free(addresses);
 }
 
@@ -384,10 +494,8 @@ static void run_depthwise(const conv_job *job)
     const float scale = affine ? rows.rest.scale : 1, shift = affine ? rows.rest.shift : 0;
     if (swish)
         rows.rest = pg_act_none();
-    rows.base = (pg_depthwise){.n_taps = w->taps,
-                               .channels = channels,
+    rows.base = (pg_depthwise){.channels = channels,
                                .step = channels * (size_t)stride,
-                               .weights = job->packed,
                                .bias = job->bias,
                                .lo = (float)lo,
                                .hi = (float)hi,
@@ -408,7 +516,7 @@ pg_status conv_run(pg_op *op, const conv_job *job)
         run_depthwise(job);
         return NULL;
     case CONV_BY_GATHERING:
-        return run_gathered(op, job);
+        return can_pad(job) ? run_padded(op, job) : run_gathered(op, job);
     default:
         return run_taps(op, job);
     }

@@ -14,9 +14,12 @@ typedef struct transposed_weights {
     pg_dtype dtype;
     size_t groups, in_per_group, out_per_group, taps;
     int64_t kernel[NN_SPATIAL];
-    uint64_t tap_bytes; /* one packed matrix of in_per_group x out_per_group */
-    void *packed;       /* [groups][taps] of them */
+    bool joined;        /* few channels: one packed matrix of in x (taps * out), per group */
+    uint64_t tap_bytes; /* else, and of the joined one: bytes of a packed matrix */
+    void *packed;       /* [groups][taps] of in_per_group x out_per_group; [groups] when joined */
 } transposed_weights;
+
+enum { NARROW = 8 }; /* output channels per group below which the taps are joined */
 
 static size_t size_of(pg_dtype dtype)
 {
@@ -41,16 +44,38 @@ static pg_status describe(const pg_op *op, const pg_tensor *w, transposed_weight
     nn_spatial(w, out->kernel);
     for (size_t i = 0; i < NN_SPATIAL; i++)
         out->taps *= (size_t)out->kernel[i];
-    out->tap_bytes = (pg_gemm_packed_bytes(w->dtype, out->in_per_group, out->out_per_group) + 63) / 64 * 64;
-    if (!nn_product(bytes, 3, (uint64_t[]){out->groups, out->taps, out->tap_bytes}))
+    out->joined = out->out_per_group < NARROW && out->taps > 1;
+    const uint64_t columns = (uint64_t)out->out_per_group * (out->joined ? out->taps : 1);
+    out->tap_bytes = (pg_gemm_packed_bytes(w->dtype, out->in_per_group, columns) + 63) / 64 * 64;
+    if (!nn_product(bytes, 3, (uint64_t[]){out->groups, out->joined ? 1 : out->taps, out->tap_bytes}))
         return pg_op_err(op, PG_ERR_LIMIT, "weights too large");
     return NULL;
 }
 
-/* From [in][out][tap]; `scratch` holds one matrix. */
+/* From [in][out][tap] to [in][tap][out]. */
+static void pack_joined(const transposed_weights *t, const pg_tensor *w, char *scratch)
+{
+    const size_t size = size_of(t->dtype), columns = t->taps * t->out_per_group;
+    for (size_t g = 0; g < t->groups; g++) {
+        const char *from = (const char *)w->data + g * t->in_per_group * columns * size;
+        for (size_t i = 0; i < t->in_per_group; i++)
+            for (size_t o = 0; o < t->out_per_group; o++)
+                for (size_t tap = 0; tap < t->taps; tap++)
+                    memcpy(scratch + (i * columns + tap * t->out_per_group + o) * size,
+                           from + (i * columns + o * t->taps + tap) * size, size);
+        pg_gemm_pack(t->dtype, t->in_per_group, columns, scratch, columns, false, 1,
+                     (char *)t->packed + g * t->tap_bytes);
+    }
+}
+
+/* `scratch` holds the matrices of one group. */
 static void pack(const transposed_weights *t, const pg_tensor *w, void *scratch)
 {
     const size_t size = size_of(t->dtype), n = t->in_per_group * t->out_per_group;
+    if (t->joined) {
+        pack_joined(t, w, scratch);
+        return;
+    }
     for (size_t g = 0; g < t->groups; g++) {
         const char *from = (const char *)w->data + g * n * t->taps * size;
         for (size_t tap = 0; tap < t->taps; tap++) {
@@ -78,7 +103,7 @@ pg_status conv_transpose_prepare(pg_op *op)
         return NULL;
     PG_TRY(describe(op, w, &t, &bytes));
     t.packed = nn_alloc(bytes);
-    void *scratch = nn_alloc((uint64_t)t.in_per_group * t.out_per_group * size_of(t.dtype));
+    void *scratch = nn_alloc((uint64_t)t.in_per_group * t.out_per_group * t.taps * size_of(t.dtype));
     if (t.packed == NULL || scratch == NULL) {
         free(t.packed);
         free(scratch);
@@ -150,6 +175,7 @@ typedef struct rows_job {
     int64_t in[NN_SPATIAL], out[NN_SPATIAL];
     size_t channels_in, channels_out;
     const char *x, *bias;
+    const char *columns; /* of joined weights: the products of all input pixels */
     char *y;
     pg_act act;
 } rows_job;
@@ -196,6 +222,52 @@ static void add_tap(const rows_job *job, const char *x_row, char *y_row, size_t 
     }
 }
 
+/* The same from the joined products. */
+static void add_joined_tap(const rows_job *job, size_t row, char *y_row, size_t tap, int64_t kx)
+{
+    const transposed_weights *t = job->t;
+    const size_t n = t->out_per_group, per_pixel = t->groups * t->taps * n;
+    for (int64_t x = 0; x < job->in[2]; x++) {
+        const int64_t o = x * job->w->stride[2] + kx * job->w->dilation[2] - job->w->pad_begin[2];
+        if (o < 0 || o >= job->out[2])
+            continue;
+        const size_t pixel = (row * (size_t)job->in[2] + (size_t)x) * per_pixel;
+        for (size_t g = 0; g < t->groups; g++)
+            for (size_t c = 0; c < n; c++) {
+                const size_t from = pixel + (g * t->taps + tap) * n + c;
+                const size_t to = (size_t)o * job->channels_out + g * n + c;
+                if (t->dtype == PG_F64)
+                    ((double *)y_row)[to] += ((const double *)job->columns)[from];
+                else
+                    ((float *)y_row)[to] += ((const float *)job->columns)[from];
+            }
+    }
+}
+
+static pg_status multiply_joined(pg_op *op, rows_job *job, size_t pixels)
+{
+    const transposed_weights *t = job->t;
+    const size_t n = t->taps * t->out_per_group, size = size_of(t->dtype), row = t->groups * n;
+    void *columns;
+    PG_TRY(pg_op_scratch(op, (uint64_t)pixels * row * size + 64, &columns));
+    for (size_t g = 0; g < t->groups; g++)
+        pg_gemm_run(&(pg_gemm){t->dtype,
+                               pixels,
+                               n,
+                               t->in_per_group,
+                               job->x + g * t->in_per_group * size,
+                               job->channels_in,
+                               (char *)t->packed + g * t->tap_bytes,
+                               (char *)columns + g * n * size,
+                               row,
+                               NULL,
+                               NULL,
+                               0,
+                               {0}});
+    job->columns = columns;
+    return NULL;
+}
+
 static void start_row(const rows_job *job, char *y_row)
 {
     const size_t bytes = job->channels_out * size_of(job->t->dtype);
@@ -225,7 +297,11 @@ static void run_rows(void *context, size_t begin, size_t end)
                     continue;
                 const size_t row = (image * (size_t)job->in[0] + (size_t)d) * (size_t)job->in[1] + (size_t)h;
                 for (int64_t kw = 0; kw < k[2]; kw++)
-                    add_tap(job, job->x + row * x_bytes, y_row, (size_t)((kd * k[1] + kh) * k[2] + kw), kw);
+                    if (job->t->joined)
+                        add_joined_tap(job, row, y_row, (size_t)((kd * k[1] + kh) * k[2] + kw), kw);
+                    else
+                        add_tap(job, job->x + row * x_bytes, y_row, (size_t)((kd * k[1] + kh) * k[2] + kw),
+                                kw);
             }
         if (pg_act_is_set(job->act))
             pg_act_apply(job->t->dtype, job->act, y_row, y_row, (size_t)job->out[2] * job->channels_out);
@@ -245,7 +321,8 @@ pg_status conv_transpose_run(pg_op *op)
         void *scratch;
         PG_TRY(describe(op, w, &now, &bytes));
         PG_TRY(pg_op_scratch(op, bytes + 64, &now.packed));
-        PG_TRY(pg_op_scratch(op, (uint64_t)now.in_per_group * now.out_per_group * 8 + 64, &scratch));
+        PG_TRY(
+            pg_op_scratch(op, (uint64_t)now.in_per_group * now.out_per_group * now.taps * 8 + 64, &scratch));
         pack(&now, w, scratch);
         t = &now;
     }
@@ -272,6 +349,8 @@ pg_status conv_transpose_run(pg_op *op)
     job.x = x->data;
     job.y = y->data;
     job.bias = bias != NULL ? bias->data : NULL;
+    if (t->joined)
+        PG_TRY(multiply_joined(op, &job, (size_t)(x->dims[0] * job.in[0] * job.in[1] * job.in[2])));
     pg_parallel_for((size_t)(x->dims[0] * job.out[0] * job.out[1]), 1, run_rows, &job);
     return NULL;
 }

@@ -78,15 +78,15 @@ typedef struct pg_tile_i16 {
     bool accumulate;
 } pg_tile_i16;
 
-/* Depthwise convolution of `pixels` neighbouring results, channels-last. taps[t] is the input pixel under
- * kernel position t of the first result, or NULL where it lies in the padding (of all of them). */
+/* Depthwise convolution of `pixels` neighbouring results, channels-last. taps[t] is the input pixel under the
+ * t-th kernel position of the first result; positions that lie in the padding are left out. */
 typedef struct pg_depthwise {
     const float *const *taps;
+    const float *const *weights; /* of each tap: `channels` values */
     size_t n_taps, channels;
-    size_t pixels, step;  /* elements between the input pixels of neighbouring results */
-    const float *weights; /* [n_taps][channels] */
-    const float *bias;    /* [channels] or NULL */
-    float *out;           /* results lie `channels` apart */
+    size_t pixels, step; /* elements between the input pixels of neighbouring results */
+    const float *bias;   /* [channels] or NULL */
+    float *out;          /* results lie `channels` apart */
     float lo, hi;
     bool swish; /* as in pg_tile */
     float scale, shift;
