@@ -15,7 +15,6 @@ static const pg_group_use logging_use[] = {{&pg_group_logging, 0}};
 #define MISSING(id, name_, summary_, missing_) \
     static const pg_command id = {.name = name_, .summary = summary_, .missing = missing_}
 MISSING(convert, "convert", "Convert a model to another format.", "model conversion");
-MISSING(inspect_data, "data", "Print saved inputs, outputs and accuracy results.", "the data printer");
 MISSING(inspect_tactics, "tactics", "Print a tactic replay file.", "TensorRT tactic replays");
 MISSING(inspect_capability, "capability", "Find the nodes that TensorRT does not support.", "TensorRT");
 MISSING(inspect_diff_tactics, "diff-tactics", "Find tactics that only bad replays have.",
@@ -47,9 +46,13 @@ MISSING(plugin_replace, "replace", "Replace plugin patterns in a model.", "plugi
 MISSING(plugin_autotune, "autotune", "Choose plugins by build time.", "plugin patterns");
 MISSING(multi_device_shard, "shard", "Shard a model over several devices.", "model sharding");
 
-static const pg_command *const inspect_list[] = {
-    &pg_command_inspect_model, &inspect_data, &inspect_tactics, &inspect_capability, &inspect_diff_tactics,
-    &inspect_sparsity,         NULL};
+static const pg_command *const inspect_list[] = {&pg_command_inspect_model,
+                                                 &pg_command_inspect_data,
+                                                 &inspect_tactics,
+                                                 &inspect_capability,
+                                                 &inspect_diff_tactics,
+                                                 &inspect_sparsity,
+                                                 NULL};
 static const pg_command *const check_list[] = {&check_lint, &check_accuracy, NULL};
 static const pg_command *const surgeon_list[] = {&surgeon_extract,
                                                  &surgeon_sanitize,

@@ -13,6 +13,7 @@ typedef struct pg_root_args {
 } pg_root_args;
 extern const pg_command pg_command_root;
 
+extern const pg_command pg_command_inspect_data;
 extern const pg_command pg_command_inspect_model;
 extern const pg_command pg_command_run;
 
