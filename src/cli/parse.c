@@ -198,6 +198,8 @@ static pg_status check_word(const parser *p, const pg_bound_option *option, cons
     if (option->row->type == PG_ARG_FLOAT && !pg_value_float(pg_str_c(value), &number))
         return pg_err(PG_ERR_USAGE, "argument %s: invalid float value: '%s'",
                       pg_option_label(option, p->arena), value);
+    if ((option->row->flags & PG_OPTION_PATH) != 0 && value[0] == '\0')
+        return pg_err(PG_ERR_USAGE, "argument %s: the path is empty", pg_option_label(option, p->arena));
     return option->row->choices != NULL ? check_choice(p, option, value) : NULL;
 }
 

@@ -88,6 +88,17 @@ class OneRunner(Run):
         self.assertLess(out.rindex("| Completed"), out.index("Accuracy Comparison"))
 
 
+    def test_options_of_runners_that_do_not_run(self):
+        out = self.run_it("run", "m.onnx", "--onnx", "--providers", "cpu").out
+        self.assertIn("[W] Option: --providers/--execution-providers does nothing here: none of the runners it is for was "
+                      "selected (--onnxrt).\n", out)
+        self.assertNotIn("does nothing here", self.run_it("run", "m.onnx", "--trt", "--no-onednn").out)
+
+    def test_save_onnx_without_runner(self):
+        self.run_it("run", "m.onnx", "--save-onnx", "s.onnx")
+        self.assertTrue((self.folder / "s.onnx").exists())
+
+
 class Outputs(Run):
     def test_mark_all_spellings(self):
         for words in (["--mark-all"], ["--onnx-outputs", "*"], ["--onnx-outputs", "mark", "all"],

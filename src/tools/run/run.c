@@ -87,6 +87,29 @@ static pg_status check_overlap(const run_args *args, pg_arena *arena)
     return NULL;
 }
 
+/* `names` are options, separated by blanks. */
+static bool has_runner(const run_args *args, const char *names)
+{
+    pg_str rest = pg_str_c(names), name;
+    while (pg_str_split(&rest, ' ', &name))
+        for (size_t i = 0; i < args->runners.names.count; i++)
+            if (pg_str_is(pg_str_sub(name, 2, name.len), args->runners.names.items[i]))
+                return true;
+    return false;
+}
+
+/* Options of runners that do not run do nothing: say so. */
+static void warn_idle(const run_args *args, const pg_group *group, const void *values, const char *names,
+                      pg_arena *arena)
+{
+    for (size_t i = 0; !has_runner(args, names) && i < group->n_options; i++) {
+        pg_bound_option bound = {.row = &group->options[i]};
+        if (bound.row->missing == NULL && pg_option_is_set(bound.row, values))
+            PG_LOG_WARNING("Option: %s does nothing here: none of the runners it is for was selected (%s).",
+                           pg_option_label(&bound, arena), names);
+    }
+}
+
 static pg_status check(const run_args *args, pg_arena *arena)
 {
     const pg_args_inference *inference = &args->inference;
@@ -96,6 +119,8 @@ static pg_status check(const run_args *args, pg_arena *arena)
             "One or more runners was specified, but no model file was provided. Make sure you've specified "
             "the model path, and also that it's not being consumed as an argument for another parameter");
     PG_TRY(check_overlap(args, arena));
+    warn_idle(args, &pg_group_onnxrt, &args->onnxrt, "--onnxrt", arena);
+    warn_idle(args, &pg_group_native, &args->native, "--native --onnx --trt", arena);
     if (args->runners.names.count == 0) {
         PG_LOG_WARNING("No runners have been selected. Inference will not be run!");
         if (args->compare.load_outputs.set &&
@@ -266,7 +291,8 @@ static pg_status validate_all(run_state *state, bool *out_valid)
 static pg_status infer_and_compare(run_state *state, pg_arena *arena)
 {
     const run_args *args = state->args;
-    if (args->model.path != NULL && args->runners.names.count > 0) {
+    bool needed = args->runners.names.count > 0 || args->onnx_save.path != NULL;
+    if (args->model.path != NULL && needed) {
         PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &state->model));
         PG_TRY(pg_args_save_onnx(&args->onnx_save, state->model));
     }

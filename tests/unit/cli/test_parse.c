@@ -28,6 +28,7 @@ static const pg_option rows[] = {
     {"--onnx", PG_FIELD(values, runners), .arity = PG_ARITY_NONE, .flags = PG_OPTION_APPEND | PG_OPTION_OURS},
     {"--mode", PG_FIELD(values, mode), .choices = "simple|indices"},
     {"--flap-too", PG_FIELD(values, flap), .flags = PG_OPTION_OURS, .exclusive = "f"},
+    {"--save", PG_FIELD(values, out), .flags = PG_OPTION_PATH},
     {"--check", PG_FIELD(values, rest), .arity = PG_ARITY_REST},
     {"--fp16 --half", .type = PG_ARG_FLAG, .missing = "TensorRT"},
 };
@@ -149,6 +150,7 @@ TEST(errors)
     CHECK_ERR(parse("-vx"), PG_ERR_USAGE, "argument -v/--verbose: ignored explicit argument 'x'");
     CHECK_ERR(parse("--mode simpel"), PG_ERR_USAGE,
               "invalid choice: 'simpel' (choose from 'simple', 'indices'); did you mean 'simple'?");
+    CHECK_ERR(parse("--save="), PG_ERR_USAGE, "argument --save: the path is empty");
     CHECK_ERR(parse("--flap-too --flag"), PG_ERR_USAGE,
               "argument --flag: not allowed with argument --flap-too");
 }
