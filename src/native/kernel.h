@@ -168,5 +168,7 @@ extern const pg_kernel pg_kernels_resize[];
 extern const pg_kernel pg_kernels_quant[];
 extern const pg_kernel pg_kernels_cast[];
 extern const pg_kernel pg_kernels_act[];
+extern const pg_kernel pg_kernels_text[];
+extern const pg_kernel pg_kernels_tfidf[];
 
 #endif

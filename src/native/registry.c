@@ -30,6 +30,8 @@ static const pg_kernel *const families[] = {
     pg_kernels_resize,
     pg_kernels_quant,
     pg_kernels_act,
+    pg_kernels_text,
+    pg_kernels_tfidf,
 };
 
 /* Rows with the same domain and operator are chained, newest family first. */
