@@ -19,8 +19,8 @@ else ifeq ($(PROFILE),tsan)
 CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=thread
 LDFLAGS += -fsanitize=thread
 else ifeq ($(PROFILE),fuzz)
-# Only the parsers and what they stand on, compiled by clang; warnings are gcc's business.
-FUZZED := src/base/% src/log/% src/tensor/% src/npy/% src/json/% src/onnx/% src/data/% src/runner/runner.c src/runner/feed.c
+# The parsers, the engine and what they stand on, compiled by clang; warnings are gcc's business.
+FUZZED := src/base/% src/log/% src/tensor/% src/npy/% src/json/% src/onnx/% src/data/% src/native/% src/runner/runner.c src/runner/feed.c
 CFLAGS := -std=c17 -g -O1 -w -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=undefined
 LDFLAGS += -fsanitize=fuzzer,address,undefined

@@ -18,7 +18,7 @@ else
     make --no-print-directory -s -j2 tests >/dev/null || exit 1
     mkdir -p build/demo && build/release/tests/tools/make_models build/demo convnet || exit 1
     model=build/demo/convnet.onnx
-    shapes=()
+    shapes=(--input-shapes "image:[1,3,64,64]")
 fi
 show $program inspect model "$model" | head -30
 runners=(--onnxrt --native)

@@ -159,10 +159,11 @@ struct pg_session {
 
 /* Buffers that come back for reuse: freed memory is kept by size class until the pool goes. Buffers may
  * outlive the session. */
-pg_pool *pg_pool_new(void);
+pg_pool *pg_pool_new(uint64_t limit); /* bytes in use at most; 0 = no limit */
 void pg_pool_unref(pg_pool *pool);
-pg_buffer *pg_pool_alloc(pg_pool *pool, uint64_t size); /* NULL when there is no memory */
-uint64_t pg_pool_peak(const pg_pool *pool);             /* bytes in use at most */
+pg_buffer *pg_pool_alloc(pg_pool *pool,
+                         uint64_t size);    /* NULL when there is no memory, or the limit is reached */
+uint64_t pg_pool_peak(const pg_pool *pool); /* bytes in use at most */
 
 /* Row-major copy of a channels-last tensor, and back. */
 PG_MUST_USE pg_status pg_layout_convert(pg_session *session, pg_tensor *tensor, pg_layout layout);

@@ -145,7 +145,8 @@ pg_status pg_op_scratch(pg_op *op, uint64_t bytes, void **out)
 {
     pg_frame *frame = op->frame;
     if (frame->n_scratch == PG_COUNT(frame->scratch))
-        return pg_op_err(op, PG_ERR_LIMIT, "more than %zu scratch buffers are needed", PG_COUNT(frame->scratch));
+        return pg_op_err(op, PG_ERR_LIMIT, "more than %zu scratch buffers are needed",
+                         PG_COUNT(frame->scratch));
     pg_buffer *buffer = pg_pool_alloc(op->session->pool, bytes);
     if (buffer == NULL)
         return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of scratch",

@@ -18,7 +18,7 @@ _Static_assert(sizeof(block) <= HEADER, "the header must keep the data aligned")
 struct pg_pool {
     pthread_mutex_t lock;
     size_t refs; /* the session's and one per buffer in use */
-    uint64_t used, peak;
+    uint64_t used, peak, limit;
     block *free[N_CLASSES];
 };
 
@@ -36,9 +36,10 @@ static uint32_t class_of(uint64_t size, uint64_t *out_rounded)
     return (shift - SMALLEST_SHIFT) * 4 + (uint32_t)steps;
 }
 
-pg_pool *pg_pool_new(void)
+pg_pool *pg_pool_new(uint64_t limit)
 {
     pg_pool *pool = PG_NEW(pg_pool);
+    pool->limit = limit > 0 ? limit : UINT64_MAX;
     pthread_mutex_init(&pool->lock, NULL);
     pool->refs = 1;
     return pool;
@@ -89,6 +90,10 @@ pg_buffer *pg_pool_alloc(pg_pool *pool, uint64_t size)
         return NULL;
     uint32_t size_class = class_of(size, &rounded);
     pthread_mutex_lock(&pool->lock);
+    if (pool->used + rounded > pool->limit) {
+        pthread_mutex_unlock(&pool->lock);
+        return NULL;
+    }
     block *at = pool->free[size_class];
     if (at != NULL) {
         pool->free[size_class] = at->next;

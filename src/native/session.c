@@ -36,7 +36,7 @@ pg_status pg_session_new(pg_model *model, const pg_native_options *options, pg_s
     session->model = pg_model_ref(model);
     if (options != NULL)
         session->options = *options;
-    session->pool = pg_pool_new();
+    session->pool = pg_pool_new(session->options.max_bytes);
     pg_threads_set(session->options.threads);
     pg_net *net;
     pg_status status =
