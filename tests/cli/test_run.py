@@ -58,6 +58,11 @@ class OneRunner(Run):
         self.assertEqual(out.count("---- Inference Output(s) ----"), 1)
         self.assertRegex(out, r"\| Latency of 5 iterations: min=\S+ ms, mean=\S+ ms, p50=\S+ ms, p90=\S+ ms, p99=\S+ ms")
 
+    def test_values_at_extra_verbose(self):
+        out = self.run_it("run", "m.onnx", "--native", "-vv").out
+        self.assertRegex(out, r"\[X\] native-runner-N0\S+ +\| Inference Time: \d+\.\d{3} ms \| Received outputs:\n"
+                              r"        y:\n            \[\[\S+ +\S+ +\S+\]\]\n")
+
     def test_no_iterations(self):
         out = self.run_it("run", "m.onnx", "--native", "--iterations", "0").out
         self.assertNotIn("Streaming iteration", out)

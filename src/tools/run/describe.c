@@ -1,3 +1,4 @@
+#include "tensor/text.h"
 #include "tools/run/internal.h"
 
 static void describe_value(pg_buf *out, const pg_value *value)
@@ -28,4 +29,19 @@ void run_describe_feed(pg_buf *out, const pg_feed *feed)
         describe_value(out, &feed->items[i].value);
     }
     pg_buf_putc(out, '}');
+}
+
+void run_describe_values(pg_buf *out, const pg_feed *feed)
+{
+    for (size_t i = 0; i < feed->count; i++) {
+        const pg_value *value = &feed->items[i].value;
+        pg_buf text = {0};
+        if (value->kind == PG_VALUE_TENSOR)
+            pg_tensor_text(&text, &value->tensor, NULL);
+        else
+            describe_value(&text, value);
+        pg_buf_printf(out, "\n    %s:\n", feed->items[i].name);
+        pg_text_indent(out, pg_buf_str(&text), 2);
+        pg_buf_deinit(&text);
+    }
 }

@@ -58,6 +58,17 @@ pg_status run_live_warm_up(pg_runner *runner, size_t runs, const pg_feed *feed)
     return NULL;
 }
 
+static void log_values(const pg_runner *runner, const pg_feed *outputs)
+{
+    if (!PG_LOG_ENABLED(PG_EXTRA_VERBOSE))
+        return;
+    pg_buf text = {0};
+    run_describe_values(&text, outputs);
+    PG_LOG(PG_EXTRA_VERBOSE, "%-35s | Inference Time: %.3f ms | Received outputs:%s", runner->name,
+           runner->seconds * 1e3, pg_buf_cstr(&text));
+    pg_buf_deinit(&text);
+}
+
 pg_status run_live_infer(run_live *live, size_t which, const pg_feed *feed, pg_iteration *out)
 {
     pg_runner *runner = live->runners[which];
@@ -72,7 +83,7 @@ pg_status run_live_infer(run_live *live, size_t which, const pg_feed *feed, pg_i
         PG_LOG_ONCE(PG_INFO, "%-35s\n---- Inference Output(s) ----\n%s", runner->name, pg_buf_cstr(&text));
         pg_buf_deinit(&text);
     }
-    PG_LOG(PG_EXTRA_VERBOSE, "%-35s | Inference Time: %.3f ms", runner->name, runner->seconds * 1e3);
+    log_values(runner, &out->outputs);
     return NULL;
 }
 

@@ -130,5 +130,7 @@ void run_judge_deinit(run_judge *judge);
 
 /* "{x [dtype=float32, shape=(1, 3)],\n y [...]}" */
 void run_describe_feed(pg_buf *out, const pg_feed *feed);
+/* Each value as NumPy prints it, under its name, indented; starts with a line feed. */
+void run_describe_values(pg_buf *out, const pg_feed *feed);
 
 #endif
