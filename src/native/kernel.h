@@ -155,7 +155,6 @@ extern const pg_kernel pg_kernels_rearrange[];
 extern const pg_kernel pg_kernels_pad[];
 extern const pg_kernel pg_kernels_index[];
 extern const pg_kernel pg_kernels_image[];
-extern const pg_kernel pg_kernels_strings[];
 extern const pg_kernel pg_kernels_gather[];
 extern const pg_kernel pg_kernels_control[];
 extern const pg_kernel pg_kernels_sequence[];

@@ -20,7 +20,6 @@ static const pg_kernel *const families[] = {
     pg_kernels_pad,
     pg_kernels_index,
     pg_kernels_image,
-    pg_kernels_strings,
     pg_kernels_cast,
     pg_kernels_matmul,
     pg_kernels_conv,
