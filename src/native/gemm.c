@@ -27,9 +27,16 @@ static size_t padded_columns(size_t n, size_t lanes)
     return (n + lanes - 1) / lanes * lanes;
 }
 
+bool pg_gemm_is_narrow(pg_dtype dtype, size_t n)
+{
+    return dtype == PG_F32 && n * 2 <= pg_simd_best()->lanes_f32;
+}
+
 uint64_t pg_gemm_packed_bytes(pg_dtype dtype, uint64_t k, uint64_t n)
 {
     uint64_t lanes = lanes_of(pg_simd_best(), dtype), bytes;
+    if (pg_gemm_is_narrow(dtype, n))
+        lanes = 1;
     if (pg_add_overflow(n, lanes - 1, &n) || pg_mul_overflow(n / lanes * lanes, k, &bytes) ||
         pg_mul_overflow(bytes, dtype == PG_F64 ? 8 : 4, &bytes))
         return UINT64_MAX;
@@ -104,9 +111,22 @@ static void pack_range(void *context, size_t begin, size_t end)
     }
 }
 
+/* Few columns are stored as rows. */
+static void pack_narrow(size_t k, size_t n, const float *b, size_t ldb, bool transposed, float alpha,
+                        float *out)
+{
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < k; i++)
+            out[j * k + i] = alpha * b[transposed ? j * ldb + i : i * ldb + j];
+}
+
 void pg_gemm_pack(pg_dtype dtype, size_t k, size_t n, const void *b, size_t ldb, bool transposed,
                   double alpha, void *packed)
 {
+    if (pg_gemm_is_narrow(dtype, n)) {
+        pack_narrow(k, n, b, ldb, transposed, (float)alpha, packed);
+        return;
+    }
     size_t lanes = lanes_of(pg_simd_best(), dtype);
     pack_job job = {dtype, k, n, ldb, lanes, padded_columns(n, lanes) / lanes, b, transposed, alpha, packed};
     size_t grain = MIN_WORK / (k * 3 * lanes + 1) + 1;
@@ -240,6 +260,47 @@ static void run_block(const rows_job *job, size_t first, size_t last, size_t pan
     }
 }
 
+/* The same for few columns. */
+static void run_narrow_block(const rows_job *job, size_t first, size_t last)
+{
+    const pg_gemm_rows *g = job->g;
+    const size_t max_rows = job->simd->max_rows;
+    const void *rows[PG_GEMM_MAX_TAPS * PG_TILE_MAX_ROWS];
+    const float *bias = g->bias;
+    for (size_t r = first; r < last; r += max_rows) {
+        pg_dots dots = {.taps = g->taps, .depth = g->depth, .m = PG_MIN(max_rows, last - r), .n = g->n};
+        float sums[PG_TILE_MAX_ROWS * 64];
+        g->fill(g->context, r, dots.m, rows);
+        dots.rows = (const float *const *)rows;
+        dots.b = (const float *)g->b + job->k_offset;
+        dots.ldb = job->k_total;
+        dots.c = sums;
+        dots.ldc = g->n;
+        job->simd->dots_f32(&dots);
+        for (size_t i = 0; i < dots.m; i++) {
+            float *c = (float *)g->c + (r + i) * g->ldc;
+            const float *add = g->add != NULL ? (const float *)g->add + (r + i) * g->ld_add : NULL;
+            for (size_t j = 0; j < g->n; j++)
+                c[j] = sums[i * g->n + j] + (bias != NULL ? bias[j] : 0) + (add != NULL ? add[j] : 0);
+        }
+        if (!pg_act_is_set(g->act))
+            continue;
+        if (g->ldc == g->n)
+            pg_act_apply(PG_F32, g->act, (float *)g->c + r * g->n, (float *)g->c + r * g->n, dots.m * g->n);
+        else
+            for (size_t i = 0; i < dots.m; i++)
+                pg_act_apply(PG_F32, g->act, (float *)g->c + (r + i) * g->ldc,
+                             (float *)g->c + (r + i) * g->ldc, g->n);
+    }
+}
+
+static void run_narrow_blocks(void *context, size_t begin, size_t end)
+{
+    const rows_job *job = context;
+    for (size_t i = begin; i < end; i++)
+        run_narrow_block(job, i * BLOCK_ROWS, PG_MIN((i + 1) * BLOCK_ROWS, job->g->m));
+}
+
 static void run_blocks(void *context, size_t begin, size_t end)
 {
     const rows_job *job = context;
@@ -313,6 +374,12 @@ static void run_part(const pg_gemm_rows *g, size_t k_offset, size_t k_total)
     rows_job job = {.g = g, .simd = simd, .lanes = lanes, .size = size};
     job.k_offset = k_offset;
     job.k_total = k_total;
+    if (pg_gemm_is_narrow(g->dtype, g->n)) {
+        const size_t block = BLOCK_ROWS * g->taps * g->depth * g->n;
+        pg_parallel_for((g->m + BLOCK_ROWS - 1) / BLOCK_ROWS, MIN_WORK / (block + 1) + 1, run_narrow_blocks,
+                        &job);
+        return;
+    }
     job.vectors = padded_columns(g->n, lanes) / lanes;
     job.panels = panel_count(job.vectors);
     job.rest = pg_act_split(g->act, &job.lo, &job.hi);

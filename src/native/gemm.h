@@ -16,6 +16,9 @@
 
 #include "native/simd/simd.h"
 
+/* True when n columns are too few for vectors of columns: such products sum along k instead, which is fast
+ * when the rows of A (of each tap) are long. */
+bool pg_gemm_is_narrow(pg_dtype dtype, size_t n);
 /* Size of packed B; 64-byte alignment is best, not needed. UINT64_MAX on overflow. */
 uint64_t pg_gemm_packed_bytes(pg_dtype dtype, uint64_t k, uint64_t n);
 /* Packs alpha * op(B): `b` is k x n with row stride ldb, or n x k when `transposed`. f32 or f64. */

@@ -34,9 +34,11 @@ pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t gro
     nn_spatial(w, out->kernel);
     for (size_t i = 0; i < NN_SPATIAL; i++)
         out->taps *= (size_t)out->kernel[i];
-    if (out->in_per_group == 1 && out->out_per_group == 1 && w->dtype == PG_F32)
+    const size_t shortest =
+        out->groups == 1 && pg_gemm_is_narrow(w->dtype, out->out_per_group) ? 2 * SHORT_ROW : SHORT_ROW;
+    if (out->in_per_group == 1 && out->out_per_group == 1 && w->dtype == PG_F32 && out->groups > 1)
         out->way = CONV_DEPTHWISE;
-    else if ((out->in_per_group < SHORT_ROW && out->taps > 1) || out->taps > PG_GEMM_MAX_TAPS)
+    else if ((out->in_per_group < shortest && out->taps > 1) || out->taps > PG_GEMM_MAX_TAPS)
         out->way = CONV_BY_GATHERING;
     if (out->way == CONV_DEPTHWISE)
         out->packed_group_bytes = sizeof(float) * (uint64_t)out->taps;

@@ -16,7 +16,7 @@
 /* Sanitizers run before the loader's choice would be safe, and a build without optimisation gains nothing. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__OPTIMIZE__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define PG_SIMD __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
+#define PG_SIMD __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define PG_SIMD
 #endif

@@ -23,12 +23,22 @@ static inline __attribute__((always_inline)) __m256i mask64(size_t n)
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
 
+static inline __attribute__((always_inline)) float reduce8(__m256 x)
+{
+    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_shuffle_ps(sum, sum, 1)));
+}
+#define PART_LOAD(p, n) ((tf_vec)_mm256_maskload_ps((p), mask32(n)))
+#define PART_STORE(p, x, n) _mm256_maskstore_ps((p), mask32(n), (__m256)(x))
+#define REDUCE_ADD(x) reduce8((__m256)(x))
+
 #define ELEM float
 #define TILE(name) tf_##name
 #define VMAX MAXF
 #define VMIN MINF
-#define LOAD_PART(p, n) ((tf_vec)_mm256_maskload_ps((p), mask32(n)))
-#define STORE_PART(p, x, n) _mm256_maskstore_ps((p), mask32(n), (__m256)(x))
+#define LOAD_PART PART_LOAD
+#define STORE_PART PART_STORE
 #include "native/simd/tile.inc"
 
 #define ELEM double

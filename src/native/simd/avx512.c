@@ -13,12 +13,16 @@
 #define MAXF(a, b) ((tf_vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define MINF(a, b) ((tf_vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
 
+#define PART_LOAD(p, n) ((tf_vec)_mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), (p)))
+#define PART_STORE(p, x, n) _mm512_mask_storeu_ps((p), (__mmask16)((1u << (n)) - 1), (__m512)(x))
+#define REDUCE_ADD(x) _mm512_reduce_add_ps((__m512)(x))
+
 #define ELEM float
 #define TILE(name) tf_##name
 #define VMAX MAXF
 #define VMIN MINF
-#define LOAD_PART(p, n) ((tf_vec)_mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), (p)))
-#define STORE_PART(p, x, n) _mm512_mask_storeu_ps((p), (__mmask16)((1u << (n)) - 1), (__m512)(x))
+#define LOAD_PART PART_LOAD
+#define STORE_PART PART_STORE
 #include "native/simd/tile.inc"
 
 #define ELEM double

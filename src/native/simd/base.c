@@ -16,21 +16,25 @@ typedef int64_t mask64 __attribute__((vector_size(16)));
 #define MAXF(a, b) CHOOSE(tf_vec, mask32, (a) > (b), a, b)
 #define MINF(a, b) CHOOSE(tf_vec, mask32, (a) < (b), a, b)
 
-#define ELEM float
-#define TILE(name) tf_##name
-#define VMAX MAXF
-#define VMIN MINF
-#define LOAD_PART(p, n)                           \
+#define PART_LOAD(p, n)                           \
     ({                                            \
         tf_vec part_ = {0};                       \
         memcpy(&part_, (p), (n) * sizeof(float)); \
         part_;                                    \
     })
-#define STORE_PART(p, x, n)                       \
+#define PART_STORE(p, x, n)                       \
     ({                                            \
         tf_vec part_ = (x);                       \
         memcpy((p), &part_, (n) * sizeof(float)); \
     })
+#define REDUCE_ADD(x) (((x)[0] + (x)[1]) + ((x)[2] + (x)[3]))
+
+#define ELEM float
+#define TILE(name) tf_##name
+#define VMAX MAXF
+#define VMIN MINF
+#define LOAD_PART PART_LOAD
+#define STORE_PART PART_STORE
 #include "native/simd/tile.inc"
 
 #define ELEM double

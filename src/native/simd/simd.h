@@ -65,6 +65,18 @@ typedef struct pg_tile {
     double scale, shift;
 } pg_tile;
 
+/* Products with few columns: sums along rows of A and rows of transposed B.
+ *
+ *     c[r][j] = sum over tap, k of rows[tap * m + r][k] * b[j * ldb + tap * depth + k] */
+typedef struct pg_dots {
+    const float *const *rows; /* [taps][m] */
+    size_t taps, depth, m, n;
+    const float *b;
+    size_t ldb;
+    float *c;
+    size_t ldc;
+} pg_dots;
+
 /* A tile of an integer product: c[r][j] = (or +=) sum over pairs p of a[r][2p] b[p][j][0] + a[r][2p+1]
  * b[p][j][1]; b holds for each pair of depth steps and each column two int16 side by side. */
 typedef struct pg_tile_i16 {
@@ -99,6 +111,7 @@ typedef struct pg_simd {
     void (*tile_f32)(const pg_tile *tile);
     void (*tile_f64)(const pg_tile *tile);
     void (*tile_i16)(const pg_tile_i16 *tile);
+    void (*dots_f32)(const pg_dots *job);
     void (*depthwise_f32)(const pg_depthwise *job);
     /* y[i] = act(x[i]); x may be y. */
     void (*act_f32)(const pg_act *act, const float *x, float *y, size_t count);
