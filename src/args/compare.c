@@ -213,6 +213,7 @@ pg_compare_options pg_args_compare_options(const pg_args_compare *compare, const
                                 .no_shape_check = compare->no_shape_check,
                                 .fail_fast = compare->fail_fast,
                                 .infinities_compare_equal = simple->infinities_compare_equal,
+                                .all_statistics = compare->save_report != NULL,
                                 .rtol = simple->rtol,
                                 .atol = simple->atol,
                                 .quantile = simple->quantile,

@@ -104,17 +104,13 @@ static bool make_histogram(const pg_stats_report *report, pg_histogram *out)
     const pg_stat_stream *stream = &report->source->streams[report->stream];
     double low = report->has_range ? report->low : report->stats->min;
     double high = report->has_range ? report->high : report->stats->max;
-    pg_dtype type = report->has_range ? report->range_type : stream->dtype;
-    if (isfinite(low) && isfinite(high) && low <= high) {
-        if (!report->has_range && stream->origin == PG_F16)
-            type = PG_F16;
-        else if (stream->dtype != PG_F32 || type != PG_F32)
-            type = PG_F64;
-        out->valid = pg_block_histogram_as(report->source, report->stream, low, high, type, type,
+    /* A given range is of Python's numbers, so the edges are computed in double and then rounded. */
+    pg_dtype edges = pg_histogram_edge_type(stream->origin), compute = report->has_range ? PG_F64 : edges;
+    if (isfinite(low) && isfinite(high) && low <= high)
+        out->valid = pg_block_histogram_as(report->source, report->stream, low, high, compute, edges,
                                            PG_HISTOGRAM_BINS, out->counts, out->edges);
-    }
     if (!out->valid)
-        explain_no_histogram(report, type, low, high);
+        explain_no_histogram(report, report->has_range ? report->range_type : stream->origin, low, high);
     return out->valid;
 }
 
@@ -211,7 +207,7 @@ static void shared_range(pg_stats_report *report, const pg_values *a, const pg_v
     report->has_range = true;
     report->low = low_b ? stats_b->min : stats_a->min;
     report->high = high_b ? stats_b->max : stats_a->max;
-    report->range_type = low_type == high_type ? low_type : PG_F64;
+    report->range_type = low_type == high_type && !pg_dtype_is_float(low_type) ? low_type : PG_F64;
 }
 
 pg_status pg_report_output_stats(const pg_compare_call *call, pg_compare_item *item, bool failed)

@@ -28,7 +28,7 @@ static pg_status read_loaded(run_judge *judge)
         return NULL;
     judge->loaded_read = true;
     for (size_t i = 0; i < paths->count; i++) {
-        PG_LOG(PG_START, "Loading inference results from %s", paths->items[i]);
+        PG_LOG_INFO("Loading inference results from %s", paths->items[i]);
         PG_TRY(pg_results_load(paths->items[i], &judge->loaded));
         while (judge->file_of.len < judge->loaded.count)
             PG_VEC_PUSH(&judge->file_of, i);

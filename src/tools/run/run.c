@@ -265,27 +265,27 @@ static pg_status run_one_by_one(run_state *state, pg_arena *arena)
     return more || live->count == 0 ? run_judge_end(&state->judge) : NULL;
 }
 
-/* Without streaming, validation is a pass of its own over all runs. */
+/* Without streaming, validation is a pass of its own: over the live runs together, then over each file. */
 static pg_status validate_all(run_state *state, bool *out_valid)
 {
     const pg_args_compare *compare = &state->args->compare;
     pg_validation_options options = {true, true, compare->fail_fast};
+    const run_judge *judge = &state->judge;
+    bool valid;
     *out_valid = true;
     if (!compare->validate || !compare->sequential_runners)
         return NULL;
-    pg_run_results all = {0};
-    pg_results_concat(&all, &state->sequential);
-    pg_run_results *loaded = &state->judge.loaded;
-    for (size_t i = 0; i < loaded->count; i++) {
-        pg_runner_results *moved = pg_run_results_add(&all, pg_str_c(loaded->items[i].name));
-        moved->items = loaded->items[i].items;
-        moved->count = moved->cap = loaded->items[i].count;
-        loaded->items[i].items = NULL;
-        loaded->items[i].count = loaded->items[i].cap = 0;
+    if (judge->n_live > 0)
+        PG_TRY(pg_validate_results(&state->sequential, &options, out_valid));
+    for (size_t begin = 0, end; begin < judge->loaded.count; begin = end) {
+        for (end = begin + 1;
+             end < judge->loaded.count && judge->file_of.items[end] == judge->file_of.items[begin];)
+            end++;
+        pg_run_results file = {.items = judge->loaded.items + begin, .count = end - begin};
+        PG_TRY(pg_validate_results(&file, &options, &valid));
+        *out_valid = *out_valid && valid;
     }
-    pg_status status = pg_validate_results(&all, &options, out_valid);
-    pg_run_results_deinit(&all);
-    return status;
+    return NULL;
 }
 
 static pg_status infer_and_compare(run_state *state, pg_arena *arena)
