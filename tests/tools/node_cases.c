@@ -22,6 +22,7 @@
 #include "onnx/wire.h"
 
 enum outcome { PASS, FAIL, UNSUPPORTED, CRASH, N_OUTCOMES };
+enum { FIRST_EXIT = 40 }; /* exit statuses of children; others are crashes and sanitizers */
 static const char *const outcome_names[] = {"pass", "FAIL", "unsupported", "CRASH"};
 
 static bool verbose, quiet, unoptimized;
@@ -34,6 +35,10 @@ typedef struct case_value {
 typedef struct node_case {
     double rtol, atol;
     PG_VEC(case_value) values;
+    PG_VEC(pg_file_map) maps; /* open: tensors point into them */
+    pg_model *model;
+    pg_session *session;
+    pg_feed feed, wanted, results;
 } node_case;
 
 /* Cases whose outputs are random numbers: only type and shape are compared. */
@@ -48,7 +53,8 @@ static pg_status read_case(const char *folder, node_case *out)
     pg_buf text = {0};
     snprintf(path, sizeof path, "%s/case.txt", folder);
     PG_TRY(pg_file_read(path, 1 << 20, &text));
-    *out = (node_case){.rtol = 1e-3, .atol = 1e-7};
+    out->rtol = 1e-3;
+    out->atol = 1e-7;
     pg_str rest = pg_buf_str(&text), line;
     while (pg_str_split(&rest, '\n', &line)) {
         char buffer[2048], side[16];
@@ -114,13 +120,14 @@ static pg_status parse_sequence(pg_wire_source source, pg_str message, pg_value 
     return cursor.status;
 }
 
-static pg_status load_value(const char *folder, const case_value *value, pg_value *out)
+static pg_status load_value(node_case *test, const char *folder, const case_value *value, pg_value *out)
 {
     char path[4096];
     pg_file_map map;
     pg_tensor tensor;
     snprintf(path, sizeof path, "%s/%s", folder, value->file);
-    PG_TRY(pg_file_map_open(path, &map)); /* stays open: tensors point into it */
+    PG_TRY(pg_file_map_open(path, &map));
+    PG_VEC_PUSH(&test->maps, map);
     pg_wire_source source = {(const char *)map.data};
     pg_str bytes = {(const char *)map.data, (size_t)map.size};
     if (strcmp(value->kind, "sequence") == 0)
@@ -206,55 +213,57 @@ static pg_status compare_values(const pg_value *got, const pg_value *want, const
     return NULL;
 }
 
-static pg_status run_case(const char *folder, const char *name)
+static pg_status run_case(node_case *test, const char *folder, const char *name)
 {
-    node_case test;
     char path[4096];
-    pg_model *model;
-    pg_session *session;
-    pg_feed feed = {0}, results = {0};
     pg_native_options options = {.no_optimization = unoptimized};
-    PG_TRY(read_case(folder, &test));
+    PG_TRY(read_case(folder, test));
     snprintf(path, sizeof path, "%s/model.onnx", folder);
-    PG_TRY(pg_model_load(path, NULL, &model));
-    PG_TRY(pg_session_new(model, &options, &session));
-    for (size_t i = 0; i < test.values.len; i++) {
-        const case_value *value = &test.values.items[i];
-        if (value->is_output)
-            continue;
-        pg_value *slot = pg_feed_add(&feed, pg_str_c(value->name), (pg_value){0});
-        PG_TRY(load_value(folder, value, slot));
+    PG_TRY(pg_model_load(path, NULL, &test->model));
+    PG_TRY(pg_session_new(test->model, &options, &test->session));
+    for (size_t i = 0; i < test->values.len; i++) {
+        const case_value *value = &test->values.items[i];
+        pg_value *slot =
+            pg_feed_add(value->is_output ? &test->wanted : &test->feed, pg_str_c(value->name), (pg_value){0});
+        PG_TRY(load_value(test, folder, value, slot));
     }
-    PG_TRY(pg_session_run(session, &feed, &results));
-    for (size_t i = 0; i < test.values.len; i++) {
-        const case_value *value = &test.values.items[i];
-        pg_value want;
-        if (!value->is_output)
-            continue;
-        PG_TRY(load_value(folder, value, &want));
-        pg_value *got = pg_feed_find(&results, pg_str_c(value->name));
+    PG_TRY(pg_session_run(test->session, &test->feed, &test->results));
+    for (size_t i = 0; i < test->wanted.count; i++) {
+        const char *output = test->wanted.items[i].name;
+        pg_value *got = pg_feed_find(&test->results, pg_str_c(output));
         if (got == NULL)
-            return pg_err(PG_ERR_FAILED, "output '%s' is missing", value->name);
-        PG_TRY_CTX(compare_values(got, &want, &test, !is_random(name)), "output '%s'", value->name);
-        pg_value_deinit(&want);
+            return pg_err(PG_ERR_FAILED, "output '%s' is missing", output);
+        PG_TRY_CTX(compare_values(got, &test->wanted.items[i].value, test, !is_random(name)), "output '%s'",
+                   output);
     }
-    pg_feed_deinit(&feed);
-    pg_feed_deinit(&results);
-    pg_session_free(session);
-    pg_model_unref(model);
-    PG_VEC_FREE(&test.values);
     return NULL;
+}
+
+static void end_case(node_case *test)
+{
+    pg_feed_deinit(&test->feed);
+    pg_feed_deinit(&test->wanted);
+    pg_feed_deinit(&test->results);
+    pg_session_free(test->session);
+    pg_model_unref(test->model);
+    for (size_t i = 0; i < test->maps.len; i++)
+        pg_file_map_close(&test->maps.items[i]);
+    PG_VEC_FREE(&test->maps);
+    PG_VEC_FREE(&test->values);
 }
 
 /* In the child: the outcome is the exit status, the message goes through the pipe. */
 static void run_in_child(int pipe_end, const char *folder, const char *name)
 {
-    pg_status status = run_case(folder, name);
+    node_case test = {0};
+    pg_status status = run_case(&test, folder, name);
     const char *message = pg_status_message(status);
     int code = status == NULL ? PASS : pg_status_code(status) == PG_ERR_UNSUPPORTED ? UNSUPPORTED : FAIL;
     ssize_t written = write(pipe_end, message, strlen(message));
     (void)written;
-    exit(code); /* lets sanitizers report */
+    pg_status_drop(status);
+    end_case(&test);
+    exit(FIRST_EXIT + code); /* not _exit: sanitizers look for leaks */
 }
 
 static enum outcome run_isolated(const char *folder, const char *name, char *message, size_t size)
@@ -276,8 +285,9 @@ static enum outcome run_isolated(const char *folder, const char *name, char *mes
     close(ends[0]);
     if (child < 0 || waitpid(child, &wait_status, 0) != child)
         return CRASH;
-    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) <= UNSUPPORTED)
-        return (enum outcome)WEXITSTATUS(wait_status);
+    int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) - FIRST_EXIT : -1;
+    if (code >= PASS && code <= UNSUPPORTED)
+        return (enum outcome)code;
     snprintf(message, size, WIFSIGNALED(wait_status) ? "signal %d" : "exit status %d",
              WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status));
     return CRASH;

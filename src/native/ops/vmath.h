@@ -105,8 +105,7 @@ PG_INLINE float pg_vtanh(float x)
     q = q * s - 0.333332777f;
     float small = q * s * x + x;
     float large = 1.0f - 2.0f / (pg_vexp(2.0f * a) + 1.0f);
-    large = __builtin_copysignf(large, x);
-    return a < 0.625f ? small : large;
+    return __builtin_copysignf(a < 0.625f ? small : large, x);
 }
 
 /* e^-|x| never overflows, and both quotients keep their relative precision. */

@@ -1,0 +1,97 @@
+/* The vectorised float32 functions against the C library's float64 ones. */
+#include "unit/harness.h"
+
+#include "native/ops/vmath.h"
+
+/* Distance in units of the last place of the exact value. */
+static double ulps(float got, double exact)
+{
+    float near = (float)exact;
+    if (isnan(exact) || isnan(got))
+        return isnan(exact) && isnan(got) ? 0 : 1e9;
+    if (isinf(near) || isinf(got))
+        return near == got ? 0 : 1e9;
+    return fabs((double)got - exact) / ((double)nextafterf(fabsf(near), INFINITY) - (double)fabsf(near));
+}
+
+/* The worst error over numbers of every exponent and both signs, infinities and NaN included. */
+static double worst(float (*function)(float), double (*exact)(double))
+{
+    double most = 0;
+    for (uint64_t bits = 0; bits <= UINT32_MAX; bits += 7919) {
+        float x = pg_float_of_bits((uint32_t)bits);
+        most = fmax(most, ulps(function(x), exact((double)x)));
+    }
+    const float special[] = {0.0f,   -0.0f,   INFINITY, -INFINITY, NAN,   88.8f,
+                             -87.4f, -103.9f, 1.0f,     -1.0f,     1e-45f};
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+        most = fmax(most, ulps(function(special[i]), exact((double)special[i])));
+    return most;
+}
+
+static double exact_sigmoid(double x)
+{
+    return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
+}
+static float log1p_of_size(float x)
+{
+    return pg_vlog1p(fabsf(x));
+}
+static double exact_log1p_of_size(double x)
+{
+    return log1p(fabs(x));
+}
+static float call_exp(float x)
+{
+    return pg_vexp(x);
+}
+static float call_log(float x)
+{
+    return pg_vlog(x);
+}
+static float call_tanh(float x)
+{
+    return pg_vtanh(x);
+}
+static float call_sigmoid(float x)
+{
+    return pg_vsigmoid(x);
+}
+static float call_erf(float x)
+{
+    return pg_verf(x);
+}
+
+TEST(exp_is_within_2_ulp)
+{
+    CHECK(worst(call_exp, exp) < 2);
+}
+TEST(log_is_within_2_ulp)
+{
+    CHECK(worst(call_log, log) < 2);
+}
+TEST(log1p_is_within_2_ulp)
+{
+    CHECK(worst(log1p_of_size, exact_log1p_of_size) < 2);
+}
+TEST(tanh_is_within_3_ulp)
+{
+    CHECK(worst(call_tanh, tanh) < 3);
+}
+TEST(sigmoid_is_within_3_ulp)
+{
+    CHECK(worst(call_sigmoid, exact_sigmoid) < 3);
+}
+TEST(erf_is_within_3_ulp)
+{
+    CHECK(worst(call_erf, erf) < 3);
+}
+TEST(signed_zero_is_kept)
+{
+    CHECK(signbit(pg_vtanh(-0.0f)));
+    CHECK(signbit(pg_verf(-0.0f)));
+}
+
+TEST_MAIN(RUN(exp_is_within_2_ulp); RUN(log_is_within_2_ulp); RUN(log1p_is_within_2_ulp);
+          RUN(tanh_is_within_3_ulp); RUN(sigmoid_is_within_3_ulp); RUN(erf_is_within_3_ulp);
+          RUN(signed_zero_is_kept);)
