@@ -167,6 +167,11 @@ extern const pg_kernel pg_kernels_resize[];
 extern const pg_kernel pg_kernels_quant[];
 extern const pg_kernel pg_kernels_cast[];
 extern const pg_kernel pg_kernels_act[];
+extern const pg_kernel pg_kernels_attention[];
+extern const pg_kernel pg_kernels_einsum[];
+extern const pg_kernel pg_kernels_sample[];
+extern const pg_kernel pg_kernels_signal[];
+extern const pg_kernel pg_kernels_detect[];
 extern const pg_kernel pg_kernels_text[];
 extern const pg_kernel pg_kernels_tfidf[];
 

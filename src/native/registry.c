@@ -29,6 +29,11 @@ static const pg_kernel *const families[] = {
     pg_kernels_resize,
     pg_kernels_quant,
     pg_kernels_act,
+    pg_kernels_attention,
+    pg_kernels_einsum,
+    pg_kernels_sample,
+    pg_kernels_signal,
+    pg_kernels_detect,
     pg_kernels_text,
     pg_kernels_tfidf,
 };
