@@ -38,8 +38,6 @@ MISSING(debug_build, "build", "Build an engine again and again.", "TensorRT");
 MISSING(debug_precision, "precision", "Find the layers that need a higher precision.", "TensorRT");
 MISSING(debug_reduce, "reduce", "Find the smallest model that fails.", "the debugging loop");
 MISSING(debug_repeat, "repeat", "Repeat a command and sort its artifacts.", "the debugging loop");
-MISSING(data_concat, "concat", "Join the iterations of result files.", "result file editing");
-MISSING(data_merge, "merge", "Join the tensors of result files.", "result file editing");
 MISSING(plugin_match, "match", "Find plugin patterns in a model.", "plugin patterns");
 MISSING(plugin_list, "list", "Count plugin patterns in a model.", "plugin patterns");
 MISSING(plugin_replace, "replace", "Replace plugin patterns in a model.", "plugin patterns");
@@ -65,7 +63,7 @@ static const pg_command *const template_list[] = {&template_trt_network, &templa
                                                   &template_onnx_gs, &template_shard_hints, NULL};
 static const pg_command *const debug_list[] = {&debug_build, &debug_precision, &debug_reduce, &debug_repeat,
                                                NULL};
-static const pg_command *const data_list[] = {&data_concat, &data_merge, NULL};
+static const pg_command *const data_list[] = {&pg_command_data_concat, &pg_command_data_merge, NULL};
 static const pg_command *const plugin_list_[] = {&plugin_match, &plugin_list, &plugin_replace,
                                                  &plugin_autotune, NULL};
 static const pg_command *const multi_device_list[] = {&multi_device_shard, NULL};
