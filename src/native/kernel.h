@@ -174,5 +174,10 @@ extern const pg_kernel pg_kernels_signal[];
 extern const pg_kernel pg_kernels_detect[];
 extern const pg_kernel pg_kernels_text[];
 extern const pg_kernel pg_kernels_tfidf[];
+extern const pg_kernel pg_kernels_ml_features[];
+extern const pg_kernel pg_kernels_ml_encode[];
+extern const pg_kernel pg_kernels_ml_maps[];
+extern const pg_kernel pg_kernels_ml_linear[];
+extern const pg_kernel pg_kernels_ml_trees[];
 
 #endif

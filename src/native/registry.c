@@ -36,6 +36,11 @@ static const pg_kernel *const families[] = {
     pg_kernels_detect,
     pg_kernels_text,
     pg_kernels_tfidf,
+    pg_kernels_ml_features,
+    pg_kernels_ml_encode,
+    pg_kernels_ml_maps,
+    pg_kernels_ml_linear,
+    pg_kernels_ml_trees,
 };
 
 /* Rows with the same domain and operator are chained, newest family first. */
