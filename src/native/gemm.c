@@ -13,7 +13,7 @@
 enum {
     MOST_DEPTH = 1024,             /* of one pass over k */
     BLOCK_ROWS = 64,               /* multiple of max_rows */
-    MIN_WORK = 64 * 1024,          /* multiplications worth a thread */
+    MIN_WORK = 512 * 1024,         /* multiplications worth a thread */
     MOST_TAPS_PER_BLOCK = 64 * 16, /* pointers kept on the stack per block */
 };
 

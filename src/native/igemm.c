@@ -5,7 +5,7 @@
 #include "base/threads.h"
 #include "native/gemm.h"
 
-enum { TILE_ROWS = 4, MIN_WORK = 64 * 1024 };
+enum { TILE_ROWS = 4, MIN_WORK = 512 * 1024 };
 
 static size_t panel_columns(const pg_simd *simd)
 {

@@ -8,7 +8,7 @@
 enum {
     SHORT_ROW = 8,       /* channels per group below which windows are gathered */
     GATHER_ROWS = 256,   /* result pixels per block */
-    MIN_WORK = 64 * 1024 /* multiplications worth a thread */
+    MIN_WORK = 512 * 1024 /* multiplications worth a thread */
 };
 
 /* ---- Weights ---- */

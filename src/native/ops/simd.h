@@ -30,6 +30,6 @@
 #define PG_INLINE static inline __attribute__((always_inline))
 
 /* Elements per range of a parallel loop: large enough to hide the hand-over to another thread. */
-enum { PG_GRAIN_CHEAP = 32768, PG_GRAIN_COSTLY = 4096 };
+enum { PG_GRAIN_CHEAP = 32768, PG_GRAIN_COSTLY = 12288 };
 
 #endif
