@@ -87,7 +87,7 @@ extern const pg_group pg_group_onnxrt;
 
 typedef struct pg_args_native {
     bool no_onednn, no_optimization;
-    const char *onednn;
+    const char *onednn, *precision;
 
     pg_native_options options;
 } pg_args_native;

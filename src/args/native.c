@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "args/args.h"
 
 static const pg_option rows[] = {
@@ -8,6 +10,11 @@ static const pg_option rows[] = {
      .flags = PG_OPTION_OURS | PG_OPTION_PATH},
     {"--no-native-optimization", PG_FIELD(pg_args_native, no_optimization),
      .help = "run every node as it is written: no fusion, no other layouts", .flags = PG_OPTION_OURS},
+    {"--native-precision", PG_FIELD(pg_args_native, precision), .choices = "float32|float64",
+     .default_text = "float32", .flags = PG_OPTION_OURS,
+     .help =
+         "float64 computes every floating-point tensor in double with compensated sums: the reference that "
+         "tells which of two runtimes is off; slower"},
 };
 
 static pg_status finish(void *values, pg_arena *arena)
@@ -15,6 +22,7 @@ static pg_status finish(void *values, pg_arena *arena)
     pg_args_native *args = values;
     args->options = (pg_native_options){
         .no_onednn = args->no_onednn, .no_optimization = args->no_optimization, .onednn = args->onednn};
+    args->options.float64 = args->precision != NULL && strcmp(args->precision, "float64") == 0;
     return NULL;
 }
 

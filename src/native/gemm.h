@@ -10,6 +10,8 @@
  *     pg_gemm_run(&(pg_gemm){.dtype = PG_F32, .m = m, .n = n, .k = k, .a = a, .lda = k, .b = packed,
  *                            .c = c, .ldc = n});
  *
+ * Products of float64 have compensated sums: they are right to the last bit or so, whatever cancels.
+ *
  * Strides are in elements. Matrices are row-major. */
 #ifndef PG_NATIVE_GEMM_H
 #define PG_NATIVE_GEMM_H

@@ -104,6 +104,25 @@ class OneRunner(Run):
         self.assertTrue((self.folder / "s.onnx").exists())
 
 
+class Precision(Run):
+    """y = ((1 + x) - 1) with x = 2^-30: float32 loses x."""
+
+    def setUp(self):
+        super().setUp()
+        self.save("m.onnx", model([node("Add", ["x", "one"], ["s"]), node("Sub", ["s", "one"], ["y"])],
+                                  [value_info("x", [3])], [value_info("y", [3])], [weight("one", [3], [1, 1, 1])]))
+
+    def test_reference_mode_keeps_what_float32_loses(self):
+        words = ["--val-range", "[9.3e-10,9.4e-10]", "-vv"]
+        self.assertIn("[0. 0. 0.]", self.run_it("run", "m.onnx", "--native", *words).out)
+        self.assertIn("[0. 0. 0.]", self.run_it("run", "m.onnx", "--native", "--native-precision", "float32", *words).out)
+        self.assertIn("e-10", self.run_it("run", "m.onnx", "--native", "--native-precision", "float64", *words).out)
+
+    def test_unknown_precision(self):
+        err = self.run_it("run", "m.onnx", "--native", "--native-precision", "float16", rc=2).err
+        self.assertIn("invalid choice: 'float16' (choose from", err)
+
+
 class Outputs(Run):
     def test_mark_all_spellings(self):
         for words in (["--mark-all"], ["--onnx-outputs", "*"], ["--onnx-outputs", "mark", "all"],

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/threads.h"
+#include "native/ops/exact.h"
 #include "native/ops/nn.h"
 
 static size_t size_of(pg_dtype dtype)
@@ -33,14 +34,8 @@ static void row_stats(pg_dtype dtype, const void *row, size_t n, double *mean, d
         *variance = (double)(simd->sum_squares_f32(row, m, n) / (float)n);
         return;
     }
-    const double *x = row;
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += x[i];
-    *mean = sum / (double)n;
-    for (size_t i = 0; i < n; i++)
-        squares += (x[i] - *mean) * (x[i] - *mean);
-    *variance = squares / (double)n;
+    *mean = exact_total(row, n) / (double)n;
+    *variance = exact_squares(row, *mean, n) / (double)n;
 }
 
 /* y = (x - mean) * inverse * scale[i] + shift[i] */
@@ -243,8 +238,7 @@ static void normalize_rows(void *context, size_t begin, size_t end)
             if (job->dtype == PG_F32)
                 squares = (double)pg_simd_best()->sum_squares_f32((const float *)x, 0, job->n);
             else
-                for (size_t i = 0; i < job->n; i++)
-                    squares += ((const double *)x)[i] * ((const double *)x)[i];
+                squares = exact_squares((const double *)x, 0, job->n);
             variance = squares / (double)job->n;
             mean = 0;
         }

@@ -2,20 +2,22 @@
  *
  * The input is seen as few long dims, each kept or reduced. When the last one is reduced, every result is
  * made of contiguous pieces; when it is kept, whole rows are combined into rows of results. Sums of float32
- * are kept in float64 between pieces. */
+ * are kept in float64 between pieces, sums of float64 keep what rounding takes. */
 #include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/threads.h"
 #include "native/kernel.h"
+#include "native/ops/exact.h"
 #include "native/ops/move.h"
 #include "native/ops/simd.h"
 
 typedef enum reduce_kind { R_SUM, R_ABS, R_SQUARE, R_PROD, R_MAX, R_MIN, R_EXP, R_KINDS } reduce_kind;
 typedef enum reduce_finish { F_NONE, F_MEAN, F_ROOT, F_LOG, F_LOG_EXP } reduce_finish;
 
-/* Results under way, one per output of a row. */
+/* Results under way, one per output of a row: CHUNK of them, and behind them what rounding took from sums of
+ * float64. */
 typedef union accumulator {
     double real;
     int64_t integer;
@@ -55,8 +57,10 @@ static void start(const reduce_job *job, accumulator *acc, size_t n)
         first.integer = is_unsigned ? 0 : INT64_MIN >> (64 - bits);
     else if (job->kind == R_MIN)
         first.integer = is_unsigned ? (int64_t)(UINT64_MAX >> (64 - bits)) : INT64_MAX >> (64 - bits);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         acc[i] = first;
+        acc[CHUNK + i].real = 0;
+    }
 }
 
 /* ---- float32: sixteen lanes per piece, pieces joined in float64 ---- */
@@ -125,21 +129,30 @@ static void (*const rows_f32[R_KINDS])(double *, const float *, size_t) = {
 
 /* ---- The other types ---- */
 
-static inline double combine_real(reduce_kind kind, double a, double v)
+static void combine_f64(reduce_kind kind, accumulator *acc, const double *x, size_t n, size_t step)
 {
-    switch (kind) {
-    case R_SUM:
-        return a + v;
-    case R_ABS:
-        return a + fabs(v);
-    case R_SQUARE:
-        return a + v * v;
-    case R_PROD:
-        return a * v;
-    case R_MAX:
-        return v > a || v != v ? v : a;
-    default:
-        return v < a || v != v ? v : a;
+    for (size_t i = 0; i < n; i++, acc += step) {
+        const double v = x[i], a = acc->real;
+        exact_sum sum = {a, acc[CHUNK].real};
+        switch (kind) {
+        case R_SUM:
+        case R_ABS:
+            exact_add(&sum, kind == R_ABS ? fabs(v) : v);
+            break;
+        case R_SQUARE:
+            exact_add_square(&sum, v);
+            break;
+        case R_PROD:
+            sum.sum = a * v;
+            break;
+        case R_MAX:
+            sum.sum = v > a || v != v ? v : a;
+            break;
+        default:
+            sum.sum = v < a || v != v ? v : a;
+        }
+        acc->real = sum.sum;
+        acc[CHUNK].real = sum.lost;
     }
 }
 
@@ -177,8 +190,7 @@ static void combine(const reduce_job *job, accumulator *acc, const void *x, size
             rows_f32[job->kind](&acc->real, x, n);
         break;
     case PG_F64:
-        for (size_t i = 0; i < n; i++, acc += step)
-            acc->real = combine_real(job->kind, acc->real, ((const double *)x)[i]);
+        combine_f64(job->kind, acc, x, n, step);
         break;
     case PG_I8:
         COMBINE_INTEGERS(int8_t, false);
@@ -246,7 +258,7 @@ static void finish(const reduce_job *job, const accumulator *acc, size_t n, char
         if (job->dtype == PG_F32) {
             ((float *)y)[i] = (float)finish_real(job, acc[i].real);
         } else if (job->dtype == PG_F64) {
-            ((double *)y)[i] = finish_real(job, acc[i].real);
+            ((double *)y)[i] = finish_real(job, exact_result(acc[i].real, acc[CHUNK + i].real));
         } else {
             int64_t value = finish_integer(job, acc[i].integer);
             memcpy(y + i * job->size, &value, job->size); /* the low bytes */
@@ -271,7 +283,7 @@ static void log_sum_exp(const reduce_job *job, const char *x, uint64_t pieces, s
                         accumulator *acc)
 {
     reduce_job largest = *job;
-    accumulator most[CHUNK];
+    accumulator most[2 * CHUNK];
     size_t n_acc = step == 0 ? 1 : width;
     largest.kind = R_MAX;
     start(&largest, most, n_acc);
@@ -297,7 +309,7 @@ static void log_sum_exp(const reduce_job *job, const char *x, uint64_t pieces, s
 static void reduce_one(const reduce_job *job, const char *x, uint64_t pieces, size_t width, size_t step,
                        char *y)
 {
-    accumulator acc[CHUNK];
+    accumulator acc[2 * CHUNK];
     size_t n_acc = step == 0 ? 1 : width;
     if (job->finish == F_LOG_EXP) {
         log_sum_exp(job, x, pieces, width, step, acc);

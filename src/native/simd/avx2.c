@@ -13,14 +13,10 @@
 #define MAXF(a, b) ((tf_vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define MINF(a, b) ((tf_vec)_mm256_min_ps((__m256)(a), (__m256)(b)))
 
-/* The first n lanes of 32 bits (mask32) or 64 bits (mask64). */
+/* The first n lanes of 32 bits. */
 static inline __attribute__((always_inline)) __m256i mask32(size_t n)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-static inline __attribute__((always_inline)) __m256i mask64(size_t n)
-{
-    return _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
 
 static inline __attribute__((always_inline)) float reduce8(__m256 x)
@@ -41,13 +37,9 @@ static inline __attribute__((always_inline)) float reduce8(__m256 x)
 #define STORE_PART PART_STORE
 #include "native/simd/tile.inc"
 
-#define ELEM double
-#define TILE(name) td_##name
-#define VMAX(a, b) ((td_vec)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
-#define VMIN(a, b) ((td_vec)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
-#define LOAD_PART(p, n) ((td_vec)_mm256_maskload_pd((p), mask64(n)))
-#define STORE_PART(p, x, n) _mm256_maskstore_pd((p), mask64(n), (__m256d)(x))
-#include "native/simd/tile.inc"
+#define PIN(p) __asm__("" : "+x"(p))
+#define PRODUCT_ERROR(x, y, p) ((td_vec)_mm256_fmsub_pd((__m256d)(x), (__m256d)(y), (__m256d)(p)))
+#include "native/simd/tile_f64.inc"
 
 typedef int32_t ivec __attribute__((vector_size(32)));
 typedef int32_t ivec_u __attribute__((vector_size(32), aligned(2), may_alias));

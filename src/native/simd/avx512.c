@@ -25,13 +25,9 @@
 #define STORE_PART PART_STORE
 #include "native/simd/tile.inc"
 
-#define ELEM double
-#define TILE(name) td_##name
-#define VMAX(a, b) ((td_vec)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
-#define VMIN(a, b) ((td_vec)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
-#define LOAD_PART(p, n) ((td_vec)_mm512_maskz_loadu_pd((__mmask8)((1u << (n)) - 1), (p)))
-#define STORE_PART(p, x, n) _mm512_mask_storeu_pd((p), (__mmask8)((1u << (n)) - 1), (__m512d)(x))
-#include "native/simd/tile.inc"
+#define PIN(p) __asm__("" : "+v"(p))
+#define PRODUCT_ERROR(x, y, p) ((td_vec)_mm512_fmsub_pd((__m512d)(x), (__m512d)(y), (__m512d)(p)))
+#include "native/simd/tile_f64.inc"
 
 typedef int32_t ivec __attribute__((vector_size(64)));
 typedef int32_t ivec_u __attribute__((vector_size(64), aligned(2), may_alias));

@@ -10,7 +10,6 @@
 #define ROWS 4
 
 typedef int32_t mask32 __attribute__((vector_size(16)));
-typedef int64_t mask64 __attribute__((vector_size(16)));
 #define CHOOSE(type, mask, condition, a, b) \
     ((type)(((mask)(condition) & (mask)(a)) | (~(mask)(condition) & (mask)(b))))
 #define MAXF(a, b) CHOOSE(tf_vec, mask32, (a) > (b), a, b)
@@ -37,22 +36,19 @@ typedef int64_t mask64 __attribute__((vector_size(16)));
 #define STORE_PART PART_STORE
 #include "native/simd/tile.inc"
 
-#define ELEM double
-#define TILE(name) td_##name
-#define VMAX(a, b) CHOOSE(td_vec, mask64, (a) > (b), a, b)
-#define VMIN(a, b) CHOOSE(td_vec, mask64, (a) < (b), a, b)
-#define LOAD_PART(p, n)                            \
-    ({                                             \
-        td_vec part_ = {0};                        \
-        memcpy(&part_, (p), (n) * sizeof(double)); \
-        part_;                                     \
-    })
-#define STORE_PART(p, x, n)                        \
-    ({                                             \
-        td_vec part_ = (x);                        \
-        memcpy((p), &part_, (n) * sizeof(double)); \
-    })
-#include "native/simd/tile.inc"
+/* Without fused multiply-add: halves of 26 bits multiply exactly (Dekker). Where the halves overflow the
+ * error is NaN, which the tile takes for none. */
+typedef double pair __attribute__((vector_size(VBYTES)));
+static inline __attribute__((always_inline)) pair product_error(pair x, pair y, pair p)
+{
+    const pair split = 134217729.0 - (pair){0}; /* 2^27 + 1 */
+    const pair sx = split * x, sy = split * y;
+    const pair xh = sx - (sx - x), yh = sy - (sy - y), xl = x - xh, yl = y - yh;
+    return ((xh * yh - p) + xh * yl + xl * yh) + xl * yl;
+}
+#define PIN(p) (void)(p)
+#define PRODUCT_ERROR(x, y, p) product_error(x, y, p)
+#include "native/simd/tile_f64.inc"
 
 typedef int32_t ivec __attribute__((vector_size(16)));
 typedef int32_t ivec_u __attribute__((vector_size(16), aligned(2), may_alias));

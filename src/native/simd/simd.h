@@ -109,7 +109,7 @@ typedef struct pg_simd {
     size_t lanes_f32, lanes_f64, lanes_i16; /* columns per vector of a tile; i16: int32 columns */
     size_t max_rows;
     void (*tile_f32)(const pg_tile *tile);
-    void (*tile_f64)(const pg_tile *tile);
+    void (*tile_f64)(const pg_tile *tile); /* sums are compensated: see tile_f64.inc */
     void (*tile_i16)(const pg_tile_i16 *tile);
     void (*dots_f32)(const pg_dots *job);
     void (*depthwise_f32)(const pg_depthwise *job);

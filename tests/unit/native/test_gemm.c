@@ -89,6 +89,37 @@ TEST(float_products)
                 }
 }
 
+/* Sums of float64 lose nothing where large terms cancel, and Inf and NaN come through. */
+TEST(float64_sums_are_compensated)
+{
+    enum { K = 4, N = 20 };
+    static const double cases[][K + 1] = {
+        {1e16, 1, -1e16, 1, 2},        {1 + 0x1p-52, 1, -1 + 0x1p-40, -1, 0x1p-40 + 0x1p-52},
+        {INFINITY, 1, 2, 3, INFINITY}, {1e308, 1e308, -1e308, 0, INFINITY},
+        {NAN, 1, 2, 3, NAN},           {1e300, 1e-300, -1e300, 0, 1e-300},
+    };
+    double b[K * N], packed[K * 48 + 8], c[N];
+    for (size_t i = 0; i < K * N; i++)
+        b[i] = 1;
+    for (size_t i = 0; i < 3; i++) {
+        if (!use_set(i))
+            continue;
+        pg_gemm_pack(PG_F64, K, N, b, N, false, 1.0, packed);
+        for (size_t t = 0; t < sizeof cases / sizeof cases[0]; t++) {
+            pg_gemm_run(&(pg_gemm){PG_F64, 1, N, K, cases[t], K, packed, c, N, NULL, NULL, 0, {0}});
+            for (size_t j = 0; j < N; j++)
+                CHECK(c[j] == cases[t][K] || (isnan(c[j]) && isnan(cases[t][K])));
+        }
+        /* The rounding of a product is kept too: (1 + u)^2 - 1 - 2u = u^2. */
+        const double u = 0x1p-30, x[3] = {1 + u, 1, 1}, y[3] = {1 + u, -1, -2 * u};
+        double wide[3 * 24];
+        pg_gemm_pack(PG_F64, 3, 1, y, 1, false, 1.0, wide);
+        pg_gemm_run(&(pg_gemm){PG_F64, 1, 1, 3, x, 3, wide, c, 1, NULL, NULL, 0, {0}});
+        CHECK(c[0] == u * u);
+    }
+    pg_simd_use(NULL);
+}
+
 TEST(every_row_and_column_remainder)
 {
     for (size_t s = 0; s < 3; s++)
@@ -174,5 +205,5 @@ TEST(activations)
     }
 }
 
-TEST_MAIN(RUN(float_products); RUN(every_row_and_column_remainder); RUN(threads_agree); RUN(integer_products);
-          RUN(activations);)
+TEST_MAIN(RUN(float_products); RUN(float64_sums_are_compensated); RUN(every_row_and_column_remainder);
+          RUN(threads_agree); RUN(integer_products); RUN(activations);)

@@ -347,6 +347,35 @@ TEST(watch_names_the_first_nan_and_the_overflow)
 }
 
 /* (x + 1e8) - 1e8 loses x in float32 and keeps it in the reference mode. */
+/* A sum that float64 alone gets wrong. */
+TEST(reference_mode_sums_are_compensated)
+{
+    fixture f;
+    begin(&f);
+    io(&f, "x", "sum");
+    pg_build_output(&f.arena, f.graph, "product", PG_F32, NULL);
+    pg_build_output(&f.arena, f.graph, "rows", PG_F32, NULL);
+    node(&f, "Mul", "cube1", "x,x", "x2");
+    node(&f, "Mul", "cube2", "x2,x", "x3"); /* 2^60, 1, -2^60, 0.125: 1 is below 2^60's last bit */
+    node(&f, "ReduceSum", "sum", "x3", "sum");
+    node(&f, "MatMul", "mm", "x2,x", "product");
+    node(&f, "Unsqueeze", "column", "x3,one", "tall");
+    int64_t one = 1, zero = 0;
+    pg_tensor axis = {.dtype = PG_I64, .rank = 1, .dims = {1}, .data = &one};
+    pg_build_weight(&f.arena, f.graph, pg_build_tensor(&f.arena, "one", &axis));
+    axis.data = &zero;
+    pg_build_weight(&f.arena, f.graph, pg_build_tensor(&f.arena, "zero", &axis));
+    pg_build_attr_int(&f.arena, node(&f, "Concat", "twice", "tall,tall", "wide"), "axis", 1);
+    node(&f, "ReduceSum", "rows", "wide,zero", "rows"); /* along the first axis: rows of results */
+    CHECK_OK(plan(&f, &(pg_native_options){.float64 = true}));
+    give(&f, "x", 4, (float[]){1048576, 1, -1048576, 0.5f});
+    CHECK_OK(run(&f));
+    CHECK(result(&f, "sum", 0) == 1.125f);
+    CHECK(result(&f, "product", 0) == 1.125f);
+    CHECK(result(&f, "rows", 1) == 1.125f);
+    end(&f);
+}
+
 TEST(float64_mode_keeps_what_float32_loses)
 {
     for (int wide = 0; wide < 2; wide++) {
@@ -374,4 +403,5 @@ TEST_MAIN(RUN(runs_in_any_file_order); RUN(cycle_is_named); RUN(dangling_tensor_
           RUN(results_outlive_the_session); RUN(local_function_with_attribute);
           RUN(function_that_calls_itself_is_refused); RUN(endless_loop_is_stopped);
           RUN(interrupt_stops_a_run); RUN(observer_sees_every_node);
-          RUN(watch_names_the_first_nan_and_the_overflow); RUN(float64_mode_keeps_what_float32_loses);)
+          RUN(watch_names_the_first_nan_and_the_overflow); RUN(float64_mode_keeps_what_float32_loses);
+          RUN(reference_mode_sums_are_compensated);)
