@@ -8,16 +8,16 @@ CFLAGS += -ffp-contract=off
 LDFLAGS := -pthread
 LDLIBS := -lm -lz -ldl
 
-# With sanitizers gcc's flow analysis sees paths that do not exist: -Wmaybe-uninitialized is for the plain builds.
+# With sanitizers gcc's flow analysis sees paths and ranges that do not exist: warnings built on it are for the plain builds.
 ifeq ($(PROFILE),release)
 CFLAGS += -O2 -ftree-vectorize
 else ifeq ($(PROFILE),debug)
 CFLAGS += -O0 -g3
 else ifeq ($(PROFILE),asan)
-CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -Wno-maybe-uninitialized
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -Wno-maybe-uninitialized -Wno-format-truncation
 LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(PROFILE),tsan)
-CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=thread -Wno-maybe-uninitialized
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=thread -Wno-maybe-uninitialized -Wno-format-truncation
 LDFLAGS += -fsanitize=thread
 else ifeq ($(PROFILE),fuzz)
 # The parsers, the engine and what they stand on, compiled by clang; warnings are gcc's business.

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/threads.h"
 #include "base/vec.h"
 
 enum { WRITE_BUFFER = 1 << 18 };
@@ -318,6 +320,58 @@ void pg_writer_add_file_range(pg_writer *writer, int source_fd, uint64_t offset,
         }
         size -= (uint64_t)done;
     }
+}
+
+typedef struct fill_job {
+    pg_writer *writer;
+    uint64_t size, piece, start; /* start: where the bytes begin in the file */
+    pg_fill_fn fill;
+    void *context;
+    atomic_int error;
+} fill_job;
+
+static void fill_pieces(void *context, size_t begin, size_t end)
+{
+    fill_job *job = context;
+    char *room = pg_realloc(NULL, job->piece, 1);
+    for (size_t i = begin; i < end && atomic_load(&job->error) == 0; i++) {
+        uint64_t at = i * job->piece, length = PG_MIN(job->piece, job->size - at);
+        job->fill(job->context, at, length, room);
+        for (uint64_t done = 0; done < length;) {
+            ssize_t wrote =
+                pwrite(job->writer->fd, room + done, length - done, (off_t)(job->start + at + done));
+            if (wrote < 0 && errno == EINTR)
+                continue;
+            if (wrote < 0) {
+                atomic_store(&job->error, errno);
+                break;
+            }
+            done += (uint64_t)wrote;
+        }
+    }
+    free(room);
+}
+
+void pg_writer_add_filled(pg_writer *writer, uint64_t size, uint64_t piece, pg_fill_fn fill, void *context)
+{
+    flush(writer);
+    if (writer->temporary == NULL) { /* a pipe or device has no positions */
+        char *room = pg_realloc(NULL, piece, 1);
+        for (uint64_t at = 0; at < size; at += piece) {
+            fill(context, at, PG_MIN(piece, size - at), room);
+            pg_writer_add(writer, room, PG_MIN(piece, size - at));
+        }
+        free(room);
+        return;
+    }
+    fill_job job = {writer, size, piece, writer->offset, fill, context, 0};
+    if (writer->error == 0)
+        pg_parallel_for((size_t)((size + piece - 1) / piece), 1, fill_pieces, &job);
+    writer->offset += size;
+    if (writer->error == 0)
+        writer->error = atomic_load(&job.error);
+    if (lseek(writer->fd, (off_t)writer->offset, SEEK_SET) < 0 && writer->error == 0)
+        writer->error = errno;
 }
 
 void pg_writer_align(pg_writer *writer, uint64_t alignment)

@@ -67,6 +67,10 @@ void pg_writer_add_str(pg_writer *writer, pg_str text);
 /* Bytes [offset, offset + size) of an open file by copy_file_range where the file system can, else by
  * reading. */
 void pg_writer_add_file_range(pg_writer *writer, int source_fd, uint64_t offset, uint64_t size);
+/* `size` bytes that `fill` makes: it is called for disjoint pieces [begin, begin + length) with room for
+ * them, each of `piece` bytes but the last, from several threads and in any order. */
+typedef void (*pg_fill_fn)(void *context, uint64_t begin, uint64_t length, char *out);
+void pg_writer_add_filled(pg_writer *writer, uint64_t size, uint64_t piece, pg_fill_fn fill, void *context);
 /* Zero bytes up to a multiple of `alignment`. */
 void pg_writer_align(pg_writer *writer, uint64_t alignment);
 PG_MUST_USE pg_status pg_writer_commit(pg_writer *writer);

@@ -8,7 +8,7 @@
 #include "json/json.h"
 
 /* One block of bytes and its text stay in the second-level cache together. */
-enum { BASE64_BLOCK = 192 * 1024, BASE64_TEXT = BASE64_BLOCK / 3 * 4 };
+enum { BASE64_BLOCK = 192 * 1024, BASE64_TEXT = BASE64_BLOCK / 3 * 4, PARALLEL_FROM = 4 << 20 };
 
 static void put(pg_json_writer *w, const char *text, size_t size)
 {
@@ -239,7 +239,13 @@ void pg_json_begin_base64(pg_json_writer *w)
     w->n_rest = 0;
 }
 
-/* Bytes go out in triples; up to two wait in `rest` for the next piece. */
+static void encode_piece(void *bytes, uint64_t begin, uint64_t length, char *out)
+{
+    pg_base64_encode((const uint8_t *)bytes + begin / 4 * 3, length / 4 * 3, out);
+}
+
+/* Bytes go out in triples; up to two wait in `rest` for the next piece. Large arrays are encoded and written
+ * by several threads. */
 void pg_json_add_base64(pg_json_writer *w, const void *bytes, uint64_t size)
 {
     const uint8_t *in = bytes;
@@ -251,6 +257,11 @@ void pg_json_add_base64(pg_json_writer *w, const void *bytes, uint64_t size)
         pg_base64_encode(w->rest, 3, w->block);
         put(w, w->block, 4);
         w->n_rest = 0;
+    }
+    if (w->file != NULL && size >= PARALLEL_FROM) {
+        pg_writer_add_filled(w->file, size / 3 * 4, BASE64_TEXT, encode_piece, (void *)in);
+        in += size / 3 * 3;
+        size %= 3;
     }
     for (; size >= 3;) {
         uint64_t some = PG_MIN(size / 3 * 3, (uint64_t)BASE64_BLOCK);
