@@ -179,5 +179,6 @@ extern const pg_kernel pg_kernels_ml_encode[];
 extern const pg_kernel pg_kernels_ml_maps[];
 extern const pg_kernel pg_kernels_ml_linear[];
 extern const pg_kernel pg_kernels_ml_trees[];
+extern const pg_kernel pg_kernels_ml_svm[];
 
 #endif

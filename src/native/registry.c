@@ -41,6 +41,7 @@ static const pg_kernel *const families[] = {
     pg_kernels_ml_maps,
     pg_kernels_ml_linear,
     pg_kernels_ml_trees,
+    pg_kernels_ml_svm,
 };
 
 /* Rows with the same domain and operator are chained, newest family first. */
