@@ -131,18 +131,19 @@ typedef struct pg_args_postprocess {
 extern const pg_group pg_group_postprocess;
 
 typedef struct pg_args_compare {
-    bool no_shape_check, validate, fail_fast, sequential_runners;
+    bool no_shape_check, validate, fail_fast, check_average, sequential_runners;
     pg_arg_list functions_text, load_outputs;
-    const char *save_report;
+    const char *save_accuracy, *save_report;
 
-    pg_compare_function *functions;
+    pg_compare_function *functions; /* aliases resolved, each once */
     size_t n_functions;
 } pg_args_compare;
 extern const pg_group pg_group_compare;
 
 typedef struct pg_args_simple {
     pg_arg_list rtol_text, atol_text, stat_text, quantile_text;
-    bool infinities_compare_equal;
+    bool infinities_compare_equal, show_heatmaps, show_error_plot;
+    const char *save_heatmaps, *save_error_plot;
 
     pg_output_numbers rtol, atol, quantile;
     pg_output_stat *stats;
@@ -157,9 +158,26 @@ typedef struct pg_args_indices {
 } pg_args_indices;
 extern const pg_group pg_group_indices;
 
-/* The three groups as one set of options; warns about options of functions that were not chosen. */
+typedef struct pg_args_threshold {
+    pg_arg_list text;
+
+    pg_output_numbers values;
+} pg_args_threshold;
+/* One per function with a threshold. */
+typedef struct pg_args_thresholds {
+    pg_args_threshold l2, cosine, psnr, snr, perceptual;
+} pg_args_thresholds;
+extern const pg_group pg_group_l2, pg_group_cosine, pg_group_psnr, pg_group_snr, pg_group_perceptual;
+
+/* All these groups as one set of options. */
 pg_compare_options pg_args_compare_options(const pg_args_compare *compare, const pg_args_simple *simple,
-                                           const pg_args_indices *indices);
+                                           const pg_args_indices *indices,
+                                           const pg_args_thresholds *thresholds);
+/* Warns about options of functions that were not chosen. */
+void pg_args_compare_warn(const pg_args_compare *compare, const pg_args_simple *simple,
+                          const pg_args_indices *indices, const pg_args_thresholds *thresholds);
+/* Refuses what cannot be judged by its average. */
+PG_MUST_USE pg_status pg_args_check_average(const pg_args_compare *compare, const pg_args_simple *simple);
 
 /* ---- Systems that this version lacks ---- */
 
@@ -169,7 +187,6 @@ extern const pg_group pg_group_tf, pg_group_tftrt, pg_group_tf_session, pg_group
 extern const pg_group pg_group_onnx_shapes;
 extern const pg_group pg_group_trt_config, pg_group_trt_plugins, pg_group_trt_parser, pg_group_trt_network;
 extern const pg_group pg_group_trt_save_engine, pg_group_trt_engine, pg_group_trt_inference;
-extern const pg_group pg_group_l2, pg_group_cosine, pg_group_psnr, pg_group_snr, pg_group_perceptual;
 extern const pg_group pg_group_script;
 
 #endif

@@ -137,6 +137,9 @@ struct pg_command {
     const pg_group_use *groups;
     size_t n_groups;
     size_t values_size;
+    /* Looks at the values before the RUNNING line: warnings about options that do nothing together. May be
+     * NULL. */
+    void (*prepare)(const void *values);
     /* PG_ERR_FAILED when the work ran and its check did not pass; the message was already logged. */
     PG_MUST_USE pg_status (*run)(void *values, pg_arena *arena);
     /* Whether RUNNING and PASSED / FAILED lines enclose it. */

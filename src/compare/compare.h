@@ -8,7 +8,7 @@
  *     while (next iteration of every run && !pg_comparison_stopped(c))
  *         PG_TRY_GOTO(st, pg_comparison_add(c, iterations, n_runs));  // "Iteration: i" and all below it
  *     pg_comparison_ragged(c, ...);                                   // when the runs' lengths differ
- *     pg_comparison_finish(c);                                        // "Accuracy Summary | A vs. B | ..."
+ *     PG_TRY_GOTO(st, pg_comparison_finish(c));                       // "Accuracy Summary | A vs. B | ..."
  *     ok = pg_comparison_passed(c);
  *     pg_comparison_free(c);
  *
@@ -26,10 +26,19 @@
 typedef enum pg_compare_function {
     PG_COMPARE_SIMPLE,
     PG_COMPARE_INDICES,
+    PG_COMPARE_L2,
+    PG_COMPARE_COSINE,
+    PG_COMPARE_PSNR,
+    PG_COMPARE_SNR,
+    PG_COMPARE_PERCEPTUAL,
     PG_COMPARE_FUNCTION_COUNT
 } pg_compare_function;
-/* The command line's name: "simple", "indices". */
+/* The command line's name: "simple", "l2". */
 const char *pg_compare_function_name(pg_compare_function function);
+/* As log lines call it: "simple", "L2 Norm". */
+const char *pg_compare_function_label(pg_compare_function function);
+/* What the perceptual function lacks in this version. */
+extern const char pg_compare_perceptual_reason[];
 
 typedef enum pg_error_stat {
     PG_ERROR_ELEMWISE, /* default */
@@ -59,6 +68,9 @@ typedef struct pg_output_stat {
     pg_error_stat stat;
 } pg_output_stat;
 
+/* Absolute and relative, where the user gives none. */
+#define PG_COMPARE_TOLERANCE 1e-5
+
 /* A zeroed struct is the default: `simple`, element by element, tolerances 1e-5, shapes must match. Borrowed:
  * everything must outlive the comparison. */
 typedef struct pg_compare_options {
@@ -73,6 +85,11 @@ typedef struct pg_compare_options {
     const pg_output_stat *stats;
     size_t n_stats;
     pg_output_numbers index_tolerance; /* default 0 */
+    /* Of the functions with one number per output. */
+    pg_output_numbers thresholds[PG_COMPARE_FUNCTION_COUNT];
+    /* The verdict is that on each metric's average over the iterations. Not with fail_fast, indices or the
+     * elemwise statistic. */
+    bool check_average;
 } pg_compare_options;
 
 /* ---- Results ---- */
@@ -107,6 +124,7 @@ typedef struct pg_output_comparison {
     /* simple only */
     pg_error_stat stat;
     double atol, rtol;
+    bool atol_integer, rtol_integer;   /* as typed */
     double error_quantile;             /* q */
     double required_abs, required_rel; /* the checked statistic: the tolerance that alone would pass */
     /* Of |a - b| and |a - b| / |b|; what was neither printed nor needed is NaN. */
@@ -114,6 +132,10 @@ typedef struct pg_output_comparison {
     bool has_elements;
     pg_element_diff first, worst; /* first failing; the one farthest beyond its tolerances (NaN first) */
     double pass_atol, pass_rtol; /* either alone, the other tolerance as it is, would pass; NaN = none does */
+    /* metrics only */
+    bool has_value;
+    double value;
+    pg_output_number threshold;
     /* indices only */
     int64_t index_tolerance;
     int64_t required_index_tolerance; /* -1 when a value is missing from the other output */
@@ -157,9 +179,12 @@ bool pg_comparison_stopped(const pg_comparison *comparison);
  * live runners are one, each loaded file is one. `ended` lists the streams that were out first. */
 void pg_comparison_ragged(const pg_comparison *comparison, size_t n_streams, const size_t *ended,
                           size_t n_ended);
-void pg_comparison_finish(pg_comparison *comparison);
-/* All iterations of all pairs passed. True before the first iteration. */
+/* PG_ERR_INVALID when averages are to be judged and an iteration has no numbers to average. */
+PG_MUST_USE pg_status pg_comparison_finish(pg_comparison *comparison);
+/* All iterations of all pairs passed; with check_average: all averages, once finished. True before the first
+ * iteration. */
 bool pg_comparison_passed(const pg_comparison *comparison);
+const pg_compare_options *pg_comparison_options(const pg_comparison *comparison);
 /* The data; valid until the comparison is freed. */
 const pg_pair_comparison *pg_comparison_pairs(const pg_comparison *comparison, size_t *out_count);
 

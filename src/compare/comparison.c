@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/vec.h"
 #include "compare/internal.h"
+#include "compare/metric.h"
 #include "log/log.h"
 #include "tensor/text.h"
 
@@ -17,6 +18,11 @@ typedef struct function_row {
 static const function_row function_rows[PG_COMPARE_FUNCTION_COUNT] = {
     [PG_COMPARE_SIMPLE] = {PG_COMPARE_SIMPLE, pg_compare_simple},
     [PG_COMPARE_INDICES] = {PG_COMPARE_INDICES, pg_compare_indices},
+    [PG_COMPARE_L2] = {PG_COMPARE_L2, pg_compare_metric},
+    [PG_COMPARE_COSINE] = {PG_COMPARE_COSINE, pg_compare_metric},
+    [PG_COMPARE_PSNR] = {PG_COMPARE_PSNR, pg_compare_metric},
+    [PG_COMPARE_SNR] = {PG_COMPARE_SNR, pg_compare_metric},
+    [PG_COMPARE_PERCEPTUAL] = {PG_COMPARE_PERCEPTUAL, pg_compare_metric},
 };
 
 struct pg_comparison {
@@ -86,6 +92,15 @@ pg_status pg_comparison_begin(pg_comparison *comparison, const pg_str *names, si
 static pg_status compare_values(const function_row *row, const pg_compare_call *call, pg_compare_item *item,
                                 pg_output_comparison *out);
 
+/* Larger for the item that is farther off. */
+static double badness(const pg_output_comparison *item)
+{
+    const pg_metric *metric = pg_metric_of(item->function);
+    if (metric == NULL)
+        return item->required_abs;
+    return metric->higher_is_better ? -item->value : item->value;
+}
+
 /* What a container's comparison says: the first problem, else the numbers of the worst item. */
 static void take_item(pg_output_comparison *out, const pg_output_comparison *item)
 {
@@ -93,7 +108,7 @@ static void take_item(pg_output_comparison *out, const pg_output_comparison *ite
     bool passed = out->passed && item->passed;
     bool worse = out->passed && !item->passed;
     if (out->passed == item->passed && out->problem == PG_COMPARED)
-        worse = item->required_abs > out->required_abs || out->count == 0;
+        worse = badness(item) > badness(out) || out->count == 0;
     if (worse)
         *out = *item;
     out->passed = passed;
@@ -209,7 +224,7 @@ static void log_comparing(const function_row *row, const pg_compare_item *item)
     pg_buf type0 = {0}, type1 = {0};
     pg_report_type(&type0, item->value0);
     pg_report_type(&type1, item->value1);
-    PG_LOG(PG_START, "%s | Comparing Output: '%s' %s with '%s' %s", pg_compare_function_name(row->function),
+    PG_LOG(PG_START, "%s | Comparing Output: '%s' %s with '%s' %s", pg_compare_function_label(row->function),
            item->name0, pg_buf_cstr(&type0), item->name1, pg_buf_cstr(&type1));
     pg_buf_deinit(&type0);
     pg_buf_deinit(&type1);
@@ -262,7 +277,7 @@ static void list_outputs(pg_buf *out, const pg_function_comparison *result, bool
 static void log_function(const pg_function_comparison *result)
 {
     pg_buf names = {0};
-    const char *label = pg_compare_function_name(result->function);
+    const char *label = pg_compare_function_label(result->function);
     list_outputs(&names, result, !result->passed);
     if (result->passed)
         PG_LOG(PG_FINISH, "PASSED | %s | All outputs matched | Outputs: %s", label, pg_buf_cstr(&names));
@@ -375,7 +390,16 @@ static void begin_simple(const pg_compare_call *call)
     warn_of_names(call, "check_error_stat", names, options->n_stats);
     free(names);
     warn_of_numbers(call, "quantile", options->quantile);
-    if (options->no_shape_check)
+}
+
+static void begin_function(const pg_compare_call *call, pg_compare_function function)
+{
+    const pg_metric *metric = pg_metric_of(function);
+    if (function == PG_COMPARE_SIMPLE)
+        begin_simple(call);
+    if (metric != NULL)
+        warn_of_numbers(call, metric->option, call->options->thresholds[function]);
+    if (function != PG_COMPARE_INDICES && call->options->no_shape_check)
         PG_LOG_ONCE(PG_INFO, "Strict shape checking disabled. Will attempt to match output shapes before "
                              "comparisons");
 }
@@ -405,8 +429,7 @@ static pg_status compare_function(const function_row *row, const pg_compare_call
 {
     result->function = row->function;
     result->passed = true;
-    if (row->function == PG_COMPARE_SIMPLE)
-        begin_simple(call);
+    begin_function(call, row->function);
     for (size_t i = 0; i < call->iteration0->outputs.count; i++) {
         const pg_named_value *other = pg_match_output(call->iteration0, i, call->iteration1);
         if (other == NULL)
@@ -471,16 +494,17 @@ static pg_status compare_pair(pg_comparison *comparison, pg_pair_comparison *pai
         .pair0 = pair->run0,
         .pair1 = pair->run1,
     };
-    size_t n_items = 0;
+    size_t n_items = 0, n_first = 0;
     pg_compare_item *items = pg_calloc(PG_MAX(iteration0->outputs.count, (size_t)1), sizeof *items);
     pg_status status = NULL;
     for (size_t f = 0; f < result->n_functions && status == NULL; f++) {
         status =
             compare_function(&function_rows[functions[f]], &call, items, &n_items, &result->functions[f]);
         result->passed = result->passed && result->functions[f].passed;
+        n_first = f == 0 ? n_items : n_first;
     }
-    if (status == NULL)
-        status = report_items(&call, result, items, n_items);
+    if (status == NULL) /* what the first function did not reach, fail_fast leaves out */
+        status = report_items(&call, result, items, n_first);
     free(items);
     if (status != NULL)
         result->passed = false;
@@ -499,7 +523,7 @@ pg_status pg_comparison_add(pg_comparison *comparison, const pg_iteration *const
         pg_status status = compare_pair(comparison, pair, iterations[p], iterations[p + 1]);
         pg_log_indent(-1);
         bool passed = pair->iterations[pair->count - 1].passed;
-        comparison->failed = comparison->failed || !passed;
+        comparison->failed = comparison->failed || (!passed && !comparison->options->check_average);
         if (status != NULL)
             return status;
         comparison->stopped = !passed && comparison->options->fail_fast;
@@ -527,20 +551,30 @@ void pg_comparison_ragged(const pg_comparison *comparison, size_t n_streams, con
     pg_buf_deinit(&list);
 }
 
-void pg_comparison_finish(pg_comparison *comparison)
+pg_status pg_comparison_finish(pg_comparison *comparison)
 {
-    for (size_t p = 0; p < comparison->n_pairs && comparison->iterations > 0 && !comparison->stopped; p++) {
+    if (comparison->iterations == 0 || comparison->stopped)
+        return NULL;
+    if (comparison->options->check_average)
+        return pg_comparison_summarize_averages(comparison, &comparison->failed);
+    for (size_t p = 0; p < comparison->n_pairs; p++) {
         const pg_pair_comparison *pair = &comparison->pairs[p];
         double rate = pair->count > 0 ? (double)pair->passed / (double)pair->count : 1;
         PG_LOG(pair->passed == pair->count ? PG_FINISH : PG_ERROR,
                "Accuracy Summary | %s vs. %s | Passed: %zu/%zu iterations | Pass Rate: %.2f%%", pair->run0,
                pair->run1, pair->passed, pair->count, rate * 100);
     }
+    return NULL;
 }
 
 bool pg_comparison_passed(const pg_comparison *comparison)
 {
     return !comparison->failed;
+}
+
+const pg_compare_options *pg_comparison_options(const pg_comparison *comparison)
+{
+    return comparison->options;
 }
 
 const pg_pair_comparison *pg_comparison_pairs(const pg_comparison *comparison, size_t *out_count)
@@ -587,6 +621,5 @@ pg_status pg_comparison_run(pg_comparison *comparison, const pg_run_results *res
     PG_TRY(add_common(comparison, results, common));
     if (!comparison->stopped)
         note_ragged(comparison, results, common);
-    pg_comparison_finish(comparison);
-    return NULL;
+    return pg_comparison_finish(comparison);
 }

@@ -8,9 +8,7 @@
 
 static const double EPSILON = 2.220446049250313e-16; /* stands for a reference value of 0 */
 
-/* The type of a - b: float32 when both are (or one is bool), the wider integer, float64 for everything else.
- */
-static pg_dtype common_type(pg_dtype a, pg_dtype b)
+pg_dtype pg_common_type(pg_dtype a, pg_dtype b)
 {
     if (a == PG_BOOL || a == b)
         return b;
@@ -33,7 +31,7 @@ pg_status pg_diff_init(pg_diff *diff, const pg_tensor *a, const pg_tensor *b, bo
     pthread_mutex_init(&diff->lock, NULL);
     PG_TRY(pg_values_init(&diff->a, a));
     PG_TRY(pg_values_init(&diff->b, b));
-    diff->common = common_type(diff->a.type, diff->b.type);
+    diff->common = pg_common_type(diff->a.type, diff->b.type);
     diff->infinities_equal = infinities_equal && diff->common != PG_BOOL;
     diff->abs_type = diff->infinities_equal ? type_with_zero(diff->common) : diff->common;
     diff->rel_type = diff->abs_type == PG_F32 ? PG_F32 : PG_F64;

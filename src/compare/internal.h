@@ -25,7 +25,22 @@ const void *pg_values_block(const pg_values *values, uint64_t begin, size_t n, v
 /* A source with this tensor as its only stream; it borrows `values`. */
 pg_stat_source pg_values_source(const pg_values *values);
 
+/* ---- Sums over a pair (moments.c) ---- */
+
+/* As numpy computes them for a cast-up pair. All 0 without elements. */
+typedef struct pg_moments {
+    double sum_ab, sum_aa, sum_bb, sum_dd; /* d = a - b */
+    double mean_aa, mean_dd;
+    double max_a; /* NaN is passed over */
+} pg_moments;
+/* Both have the same number of elements. PG_ERR_UNSUPPORTED names a type without differences. */
+PG_MUST_USE pg_status pg_moments_compute(const pg_tensor *a, const pg_tensor *b, pg_moments *out);
+
 /* ---- Differences (diff.c) ---- */
+
+/* The type of a - b: float32 when both are (or one is bool), the wider integer, float64 for everything else.
+ */
+pg_dtype pg_common_type(pg_dtype a, pg_dtype b);
 
 /* What the first pass over a pair counts. */
 typedef struct pg_diff_tally {
@@ -95,6 +110,9 @@ typedef struct pg_compare_item {
     /* Statistics of both values, when a comparison computed them on the way. */
     bool has_stats;
     pg_value_stats stats0, stats1;
+    /* Sums over both values as compared, once a metric computed them. */
+    bool has_moments;
+    pg_moments moments;
 } pg_compare_item;
 
 /* Compares, logs everything below the "Comparing Output" line and fills the zeroed `out` but for its names.
@@ -103,10 +121,20 @@ PG_MUST_USE pg_status pg_compare_simple(const pg_compare_call *call, pg_compare_
                                         pg_output_comparison *out);
 PG_MUST_USE pg_status pg_compare_indices(const pg_compare_call *call, pg_compare_item *item,
                                          pg_output_comparison *out);
+PG_MUST_USE pg_status pg_compare_metric(const pg_compare_call *call, pg_compare_item *item,
+                                        pg_output_comparison *out);
+/* Sets out->problem, with the lines that say so, when the shapes rule a comparison out, else the shape of the
+ * output. `aligned` shares or rearranges b. */
+PG_MUST_USE pg_status pg_compare_align(const pg_compare_call *call, const pg_compare_item *item,
+                                       pg_output_comparison *out, pg_tensor *aligned, bool *out_permuted);
 
 /* Value for an output: its own, the default entry's, or `fallback`. */
 pg_output_number pg_output_number_for(pg_output_numbers numbers, pg_str output, double fallback);
 pg_error_stat pg_output_stat_for(const pg_compare_options *options, pg_str output);
+
+/* ---- The verdict on averages (average.c) ---- */
+
+PG_MUST_USE pg_status pg_comparison_summarize_averages(const pg_comparison *comparison, bool *out_failed);
 
 /* ---- Text (report.c) ---- */
 

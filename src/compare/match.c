@@ -197,3 +197,37 @@ pg_status pg_match_shape(const pg_tensor *b, const pg_tensor *a, pg_tensor *out,
     try_reshape(out, a);
     return NULL;
 }
+
+pg_status pg_compare_align(const pg_compare_call *call, const pg_compare_item *item,
+                           pg_output_comparison *out, pg_tensor *aligned, bool *out_permuted)
+{
+    const pg_tensor *a = &item->value0->tensor, *b = &item->value1->tensor;
+    pg_buf left = {0}, right = {0};
+    pg_status status = NULL;
+    pg_shape_text(&left, a->rank, a->dims);
+    pg_shape_text(&right, b->rank, b->dims);
+    if (!call->options->no_shape_check && !pg_tensor_same_shape(a, b)) {
+        out->problem = PG_COMPARE_SHAPES;
+        PG_LOG_ERROR("FAILED | Output: `%s` | Will not compare outputs of different shapes.\n"
+                     "Note: Output shapes are %s and %s.",
+                     item->name0, pg_buf_cstr(&left), pg_buf_cstr(&right));
+        PG_LOG_ONCE(PG_ERROR, "Note: Use --no-shape-check or set check_shapes=False to attempt to compare "
+                              "values anyway.");
+        goto done;
+    }
+    PG_TRY_GOTO(status, pg_match_shape(b, a, aligned, out_permuted));
+    if (pg_tensor_count(aligned) != pg_tensor_count(a)) {
+        out->problem = PG_COMPARE_UNALIGNABLE;
+        PG_LOG_ERROR("FAILED | Output: '%s' | Shapes %s and %s hold different numbers of elements",
+                     item->name0, pg_buf_cstr(&left), pg_buf_cstr(&right));
+        pg_tensor_deinit(aligned);
+        goto done;
+    }
+    out->rank = a->rank;
+    memcpy(out->dims, a->dims, a->rank * sizeof a->dims[0]);
+    out->count = pg_tensor_count(a);
+done:
+    pg_buf_deinit(&left);
+    pg_buf_deinit(&right);
+    return status;
+}

@@ -1,10 +1,20 @@
 #include "base/alloc.h"
 #include "compare/internal.h"
+#include "compare/metric.h"
 
 static const char *const function_names[PG_COMPARE_FUNCTION_COUNT] = {
     [PG_COMPARE_SIMPLE] = "simple",
     [PG_COMPARE_INDICES] = "indices",
+    [PG_COMPARE_L2] = "l2",
+    [PG_COMPARE_COSINE] = "cosine_similarity",
+    [PG_COMPARE_PSNR] = "psnr",
+    [PG_COMPARE_SNR] = "snr",
+    [PG_COMPARE_PERCEPTUAL] = "perceptual_metrics",
 };
+
+const char pg_compare_perceptual_reason[] =
+    "the comparison function 'perceptual_metrics' needs the Python packages 'torch' and 'lpips', which this "
+    "version cannot call; compare with psnr and snr, or judge saved results with 'polygraphy check accuracy'";
 
 static const char *const stat_names[] = {
     [PG_ERROR_ELEMWISE] = "elemwise", [PG_ERROR_MAX] = "max",           [PG_ERROR_MEAN] = "mean",
@@ -14,6 +24,12 @@ static const char *const stat_names[] = {
 const char *pg_compare_function_name(pg_compare_function function)
 {
     return function_names[function];
+}
+
+const char *pg_compare_function_label(pg_compare_function function)
+{
+    const pg_metric *metric = pg_metric_of(function);
+    return metric != NULL ? metric->label : function_names[function];
 }
 
 const char *pg_error_stat_name(pg_error_stat stat)

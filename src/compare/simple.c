@@ -7,7 +7,7 @@
 #include "log/log.h"
 #include "tensor/number_text.h"
 
-static const double DEFAULT_TOLERANCE = 1e-5, DEFAULT_QUANTILE = 0.99;
+static const double DEFAULT_QUANTILE = 0.99;
 
 static void log_tolerance(const pg_compare_call *call, const pg_output_comparison *out)
 {
@@ -20,40 +20,6 @@ static void log_tolerance(const pg_compare_call *call, const pg_output_compariso
     PG_LOG_INFO("%s", pg_buf_cstr(&text));
     pg_buf_deinit(&text);
     PG_LOG(PG_EXTRA_VERBOSE, "Note: Comparing %s vs. %s", call->run0, call->run1);
-}
-
-/* ---- Alignment ---- */
-
-/* Sets out->problem, with the lines that say so, when the shapes rule a comparison out. `aligned` shares or
- * rearranges b. */
-static pg_status align(const pg_compare_call *call, const pg_compare_item *item, pg_output_comparison *out,
-                       pg_tensor *aligned, bool *out_permuted)
-{
-    const pg_tensor *a = &item->value0->tensor, *b = &item->value1->tensor;
-    pg_buf left = {0}, right = {0};
-    pg_status status = NULL;
-    pg_shape_text(&left, a->rank, a->dims);
-    pg_shape_text(&right, b->rank, b->dims);
-    if (!call->options->no_shape_check && !pg_tensor_same_shape(a, b)) {
-        out->problem = PG_COMPARE_SHAPES;
-        PG_LOG_ERROR("FAILED | Output: `%s` | Will not compare outputs of different shapes.\n"
-                     "Note: Output shapes are %s and %s.",
-                     item->name0, pg_buf_cstr(&left), pg_buf_cstr(&right));
-        PG_LOG_ONCE(PG_ERROR, "Note: Use --no-shape-check or set check_shapes=False to attempt to compare "
-                              "values anyway.");
-        goto done;
-    }
-    PG_TRY_GOTO(status, pg_match_shape(b, a, aligned, out_permuted));
-    if (pg_tensor_count(aligned) != pg_tensor_count(a)) {
-        out->problem = PG_COMPARE_UNALIGNABLE;
-        PG_LOG_ERROR("FAILED | Output: '%s' | Shapes %s and %s hold different numbers of elements",
-                     item->name0, pg_buf_cstr(&left), pg_buf_cstr(&right));
-        pg_tensor_deinit(aligned);
-    }
-done:
-    pg_buf_deinit(&left);
-    pg_buf_deinit(&right);
-    return status;
 }
 
 /* ---- Numbers ---- */
@@ -204,21 +170,16 @@ static void compare_texts(const pg_compare_item *item, const pg_tensor *aligned,
     pg_buf_deinit(&at);
 }
 
-static void describe(const pg_tensor *a, pg_output_comparison *out)
-{
-    out->rank = a->rank;
-    memcpy(out->dims, a->dims, a->rank * sizeof a->dims[0]);
-    out->count = pg_tensor_count(a);
-}
-
 pg_status pg_compare_simple(const pg_compare_call *call, pg_compare_item *item, pg_output_comparison *out)
 {
     const pg_compare_options *options = call->options;
     pg_simple_report report = {.call = call, .item = item, .result = out};
-    report.atol = pg_output_number_for(options->atol, item->option_name, DEFAULT_TOLERANCE);
-    report.rtol = pg_output_number_for(options->rtol, item->option_name, DEFAULT_TOLERANCE);
+    report.atol = pg_output_number_for(options->atol, item->option_name, PG_COMPARE_TOLERANCE);
+    report.rtol = pg_output_number_for(options->rtol, item->option_name, PG_COMPARE_TOLERANCE);
     out->atol = report.atol.value;
     out->rtol = report.rtol.value;
+    out->atol_integer = report.atol.integer;
+    out->rtol_integer = report.rtol.integer;
     out->stat = pg_output_stat_for(options, item->option_name);
     out->error_quantile = pg_output_number_for(options->quantile, item->option_name, DEFAULT_QUANTILE).value;
     log_tolerance(call, out);
@@ -227,10 +188,9 @@ pg_status pg_compare_simple(const pg_compare_call *call, pg_compare_item *item, 
                       out->error_quantile, item->name0);
     pg_tensor aligned = {0};
     bool permuted = false;
-    PG_TRY(align(call, item, out, &aligned, &permuted));
+    PG_TRY(pg_compare_align(call, item, out, &aligned, &permuted));
     if (out->problem != PG_COMPARED)
         return NULL;
-    describe(&item->value0->tensor, out);
     pg_status status = NULL;
     if (item->value0->tensor.dtype == PG_STRING)
         compare_texts(item, &aligned, out);

@@ -21,8 +21,6 @@ MISSING(inspect_diff_tactics, "diff-tactics", "Find tactics that only bad replay
         "TensorRT tactic replays");
 MISSING(inspect_sparsity, "sparsity", "Check weights for the 2:4 pattern.", "the sparsity check");
 MISSING(check_lint, "lint", "Find faulty nodes of a model.", "the model checker");
-MISSING(check_accuracy, "accuracy", "Judge saved accuracy results by other tolerances.",
-        "saved accuracy results");
 MISSING(surgeon_extract, "extract", "Cut a part out of a model.", "model editing");
 MISSING(surgeon_sanitize, "sanitize", "Fold constants and clean a model up.", "model editing");
 MISSING(surgeon_insert, "insert", "Insert a node into a model.", "model editing");
@@ -51,7 +49,7 @@ static const pg_command *const inspect_list[] = {&pg_command_inspect_model,
                                                  &inspect_diff_tactics,
                                                  &inspect_sparsity,
                                                  NULL};
-static const pg_command *const check_list[] = {&check_lint, &check_accuracy, NULL};
+static const pg_command *const check_list[] = {&check_lint, &pg_command_check_accuracy, NULL};
 static const pg_command *const surgeon_list[] = {&surgeon_extract,
                                                  &surgeon_sanitize,
                                                  &surgeon_insert,

@@ -181,6 +181,8 @@ static pg_status run_leaf(invocation *in)
     if (parsed.n_unrecognized > 0)
         return report_unrecognized(in, &parsed);
     PG_TRY(pg_options_finish(command, values, &parsed, in->arena));
+    if (command->prepare != NULL)
+        command->prepare(values);
     return command->brackets ? run_bracketed(in, values) : command->run(values, in->arena);
 }
 

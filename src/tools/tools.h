@@ -15,6 +15,7 @@ extern const pg_command pg_command_root;
 
 extern const pg_command pg_command_data_concat;
 extern const pg_command pg_command_data_merge;
+extern const pg_command pg_command_check_accuracy;
 extern const pg_command pg_command_inspect_data;
 extern const pg_command pg_command_inspect_model;
 extern const pg_command pg_command_run;

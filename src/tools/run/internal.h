@@ -30,6 +30,7 @@ typedef struct run_args {
     pg_args_compare compare;
     pg_args_simple simple;
     pg_args_indices indices;
+    pg_args_thresholds thresholds;
 } run_args;
 
 /* ---- source.c ---- */
@@ -75,6 +76,7 @@ PG_MUST_USE pg_status run_savers_end_iteration(run_savers *savers, size_t index)
 PG_MUST_USE pg_status run_savers_finish(run_savers *savers, bool failed);
 PG_MUST_USE pg_status run_save_report(const run_args *args, const pg_run_results *outputs,
                                       const pg_comparison *comparison);
+PG_MUST_USE pg_status run_save_accuracy(const run_args *args, const pg_comparison *comparison);
 void run_savers_close(run_savers *savers);
 
 /* ---- infer.c ---- */

@@ -6,7 +6,7 @@
 pg_status run_judge_init(run_judge *judge, const run_args *args, const pg_str *live_names, size_t n_live)
 {
     *judge = (run_judge){.args = args, .live_names = live_names, .n_live = n_live};
-    judge->options = pg_args_compare_options(&args->compare, &args->simple, &args->indices);
+    judge->options = pg_args_compare_options(&args->compare, &args->simple, &args->indices, &args->thresholds);
     judge->comparison = pg_comparison_new(&judge->options);
     return NULL;
 }
@@ -160,6 +160,6 @@ pg_status run_judge_end(run_judge *judge)
 pg_status run_judge_verdict(run_judge *judge)
 {
     if (judge->begun)
-        pg_comparison_finish(judge->comparison);
+        PG_TRY(pg_comparison_finish(judge->comparison));
     return pg_comparison_passed(judge->comparison) ? NULL : pg_err(PG_ERR_FAILED, "outputs did not match");
 }

@@ -42,11 +42,11 @@ static const pg_group_use groups[] = {
     USE(pg_group_compare, compare),
     USE(pg_group_simple, simple),
     USE(pg_group_indices, indices),
-    MISSING_USE(pg_group_l2),
-    MISSING_USE(pg_group_cosine),
-    MISSING_USE(pg_group_psnr),
-    MISSING_USE(pg_group_snr),
-    MISSING_USE(pg_group_perceptual),
+    USE(pg_group_l2, thresholds.l2),
+    USE(pg_group_cosine, thresholds.cosine),
+    USE(pg_group_psnr, thresholds.psnr),
+    USE(pg_group_snr, thresholds.snr),
+    USE(pg_group_perceptual, thresholds.perceptual),
     MISSING_USE(pg_group_script),
 };
 
@@ -66,7 +66,8 @@ static bool lies_in(pg_arena *arena, const char *path, const char *folder)
 static pg_status check_overlap(const run_args *args, pg_arena *arena)
 {
     const char *saves[] = {args->inference.save_inputs, args->inference.save_outputs,
-                           args->inference.save_input_blob.text, args->compare.save_report};
+                           args->inference.save_input_blob.text, args->compare.save_report,
+                           args->compare.save_accuracy};
     const pg_arg_list *loads[] = {&args->data.load_inputs, &args->compare.load_outputs};
     for (size_t s = 0; s < PG_COUNT(saves); s++) {
         if (saves[s] == NULL)
@@ -130,7 +131,18 @@ static pg_status check(const run_args *args, pg_arena *arena)
                 "(e.g. --load-inputs/--save-inputs/--save-input-blob/--data-loader-script) will be "
                 "ignored. Comparison will use only the loaded outputs.");
     }
-    return NULL;
+    for (size_t i = 0; i < args->compare.n_functions; i++)
+        if (args->compare.functions[i] == PG_COMPARE_PERCEPTUAL)
+            return pg_err(PG_ERR_UNAVAILABLE, "%s", pg_compare_perceptual_reason);
+    if (args->compare.save_accuracy != NULL)
+        PG_TRY(pg_file_check_writable(args->compare.save_accuracy));
+    return pg_args_check_average(&args->compare, &args->simple);
+}
+
+static void prepare(const void *values)
+{
+    const run_args *args = values;
+    pg_args_compare_warn(&args->compare, &args->simple, &args->indices, &args->thresholds);
 }
 
 /* ---- The work ---- */
@@ -271,7 +283,7 @@ static pg_status validate_all(run_state *state, bool *out_valid)
     const pg_args_compare *compare = &state->args->compare;
     pg_validation_options options = {true, true, compare->fail_fast};
     const run_judge *judge = &state->judge;
-    bool valid;
+    bool valid = true;
     *out_valid = true;
     if (!compare->validate || !compare->sequential_runners)
         return NULL;
@@ -312,9 +324,13 @@ static pg_status infer_and_compare(run_state *state, pg_arena *arena)
 
 static pg_status conclude(run_state *state)
 {
-    bool valid;
+    bool valid = true;
     pg_status verdict = run_judge_verdict(&state->judge);
-    pg_status status = run_save_report(state->args, &state->savers.outputs, state->judge.comparison);
+    if (verdict != NULL && pg_status_code(verdict) != PG_ERR_FAILED)
+        return verdict;
+    pg_status status = run_save_accuracy(state->args, state->judge.comparison);
+    if (status == NULL)
+        status = run_save_report(state->args, &state->savers.outputs, state->judge.comparison);
     if (status == NULL)
         status = validate_all(state, &valid);
     if (status == NULL && verdict == NULL && !valid)
@@ -353,6 +369,7 @@ const pg_command pg_command_run = {
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(run_args),
+    .prepare = prepare,
     .run = run,
     .brackets = true,
 };

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "compare/accuracy.h"
 #include "log/log.h"
 #include "tools/run/internal.h"
 
@@ -167,6 +168,18 @@ void run_savers_close(run_savers *savers)
     pg_inputs_abandon(savers->inputs);
     savers->inputs = NULL;
     pg_run_results_deinit(&savers->outputs);
+}
+
+pg_status run_save_accuracy(const run_args *args, const pg_comparison *comparison)
+{
+    pg_accuracy accuracy;
+    if (args->compare.save_accuracy == NULL)
+        return NULL;
+    pg_accuracy_of_comparison(comparison, &accuracy);
+    PG_LOG_INFO("Saving accuracy results to %s", args->compare.save_accuracy);
+    pg_status status = pg_accuracy_save(args->compare.save_accuracy, &accuracy);
+    pg_accuracy_deinit(&accuracy);
+    return status;
 }
 
 /* ---- The readable report ---- */
