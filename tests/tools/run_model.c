@@ -12,6 +12,8 @@
  *     --shape NAME=1x3x8  dims of an input that is made up; free dims are 1 otherwise
  *     --fill NAME=VALUE   every element of an input that is made up
  *     --repeat N          runs N times; the fastest time is shown
+ *     --loads N           also loads the model and runs it once, N times over; the fastest time for both
+ * together is shown
  *     --save FOLDER       writes output_0.pb, output_1.pb, ...
  *     --save-inputs FOLDER  the same for input_0.pb, ...
  *     --expect FILE.pb    the next output must equal this one (--atol, --rtol); may be given several times
@@ -25,6 +27,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/vec.h"
 #include "native/native.h"
@@ -35,7 +38,7 @@ typedef PG_VEC(const char *) text_list;
 
 typedef struct arguments {
     const char *runner, *model, *save, *save_inputs, *data_dir;
-    unsigned threads, repeat;
+    unsigned threads, repeat, loads;
     double atol, rtol;
     pg_str level;
     PG_VEC(pg_str) providers;
@@ -57,6 +60,8 @@ static pg_status set_option(arguments *args, const char *name, const char *value
         args->threads = (unsigned)atoi(value);
     else if (strcmp(name, "--repeat") == 0)
         args->repeat = (unsigned)atoi(value);
+    else if (strcmp(name, "--loads") == 0)
+        args->loads = (unsigned)atoi(value);
     else if (strcmp(name, "--level") == 0)
         args->level = pg_str_c(value);
     else if (strcmp(name, "--provider") == 0)
@@ -413,6 +418,35 @@ static pg_status load_model(const arguments *args, pg_model **out)
     return status;
 }
 
+static pg_status load_and_run(const arguments *args, const pg_feed *feed, double *fastest)
+{
+    pg_model *model = NULL;
+    pg_runner *runner = NULL;
+    pg_feed out = {0};
+    pg_status status = NULL;
+    const uint64_t start = pg_clock_ns();
+    PG_TRY_GOTO(status, load_model(args, &model));
+    PG_TRY_GOTO(status, new_runner(args, model, &runner));
+    PG_TRY_GOTO(status, pg_runner_activate(runner));
+    PG_TRY_GOTO(status, pg_runner_infer(runner, feed, &out));
+    *fastest = fmin(*fastest, pg_clock_seconds_since(start));
+done:
+    pg_feed_deinit(&out);
+    pg_runner_free(runner);
+    pg_model_unref(model);
+    return status;
+}
+
+static pg_status time_loads(const arguments *args, const pg_feed *feed)
+{
+    double fastest = INFINITY;
+    for (unsigned i = 0; i < args->loads; i++)
+        PG_TRY(load_and_run(args, feed, &fastest));
+    if (args->loads > 0)
+        fprintf(stderr, "load %.3f ms\n", fastest * 1e3);
+    return NULL;
+}
+
 static pg_status run_model(const arguments *args)
 {
     pg_model *model = NULL;
@@ -421,7 +455,8 @@ static pg_status run_model(const arguments *args)
     pg_status status = NULL;
     PG_TRY_GOTO(status, load_model(args, &model));
     PG_TRY_GOTO(status, new_runner(args, model, &runner));
-    status = run(args, runner, &feed, &out);
+    PG_TRY_GOTO(status, run(args, runner, &feed, &out));
+    status = time_loads(args, &feed);
 done:
     pg_runner_free(runner);
     pg_model_unref(model);
