@@ -38,6 +38,10 @@ typedef struct pg_args_model {
 } pg_args_model;
 /* Its finish decides the kind of the model and refuses every kind but ONNX. */
 extern const pg_group pg_group_model;
+/* The same without a choice: the model is ONNX, whatever its name ends in. */
+extern const pg_group pg_group_onnx_model;
+/* Says (info) which model is being loaded. */
+void pg_args_announce_model(const pg_args_model *model, pg_arena *arena);
 
 /* ---- ONNX ---- */
 

@@ -5,17 +5,30 @@
 
 #define MODEL_TYPES "frozen|keras|ckpt|onnx|engine|uff|trt-network-script|caffe"
 
+#define PATH_ROW                                                                                          \
+    {                                                                                                     \
+        "model_file", PG_FIELD(pg_args_model, path), .arity = PG_ARITY_OPTIONAL,                          \
+                                                     .help = "path of the model", .flags = PG_OPTION_PATH \
+    }
+#define SHAPES_ROW                                                                                        \
+    {                                                                                                     \
+        "--input-shapes --inputs", PG_FIELD(pg_args_model, input_shapes_text),                            \
+            .metavar = "NAME:SHAPE",                                                                      \
+            .help =                                                                                       \
+                "shapes of the inputs that are generated, for inputs whose shape the model leaves open: " \
+                "--input-shapes image:[1,3,224,224] mask:[10]; names may be wildcards"                    \
+    }
+
 static const pg_option rows[] = {
-    {"model_file", PG_FIELD(pg_args_model, path), .arity = PG_ARITY_OPTIONAL, .help = "path of the model",
-     .flags = PG_OPTION_PATH},
+    PATH_ROW,
     {"--model-type", PG_FIELD(pg_args_model, type), .choices = MODEL_TYPES,
      .help = "the kind of the model, where its extension does not tell: a TensorFlow frozen graph, Keras "
              "model or "
              "checkpoint, an ONNX model, a TensorRT engine or network script, a UFF or Caffe file"},
-    {"--input-shapes --inputs", PG_FIELD(pg_args_model, input_shapes_text), .metavar = "NAME:SHAPE",
-     .help = "shapes of the inputs that are generated, for inputs whose shape the model leaves open: "
-             "--input-shapes image:[1,3,224,224] mask:[10]; names may be wildcards"},
+    SHAPES_ROW,
 };
+
+static const pg_option onnx_rows[] = {PATH_ROW, SHAPES_ROW};
 
 typedef struct kind_row {
     const char *type, *extension, *needs;
@@ -57,6 +70,12 @@ static pg_status parse_shapes(pg_args_model *args, pg_arena *arena)
     return NULL;
 }
 
+static void warn_missing(const pg_args_model *args)
+{
+    if (args->path != NULL && !pg_path_exists(args->path))
+        PG_LOG_WARNING("Model path does not exist: %s", args->path);
+}
+
 static pg_status finish(void *values, pg_arena *arena)
 {
     pg_args_model *args = values;
@@ -72,9 +91,23 @@ static pg_status finish(void *values, pg_arena *arena)
         return pg_err(PG_ERR_UNSUPPORTED,
                       "models of type '%s' are not available in this version: '%s' needs %s", kind->type,
                       args->path, kind->needs);
-    if (!pg_path_exists(args->path))
-        PG_LOG_WARNING("Model path does not exist: %s", args->path);
+    warn_missing(args);
     return NULL;
 }
 
 const pg_group pg_group_model = {"Model", rows, PG_COUNT(rows), .finish = finish};
+
+static pg_status finish_onnx(void *values, pg_arena *arena)
+{
+    pg_args_model *args = values;
+    PG_TRY(parse_shapes(args, arena));
+    warn_missing(args);
+    return NULL;
+}
+
+const pg_group pg_group_onnx_model = {"Model", onnx_rows, PG_COUNT(onnx_rows), .finish = finish_onnx};
+
+void pg_args_announce_model(const pg_args_model *model, pg_arena *arena)
+{
+    PG_LOG_INFO("Loading model: %s", pg_path_absolute(arena, pg_str_c(model->path)));
+}

@@ -19,7 +19,6 @@ MISSING(inspect_tactics, "tactics", "Print a tactic replay file.", "TensorRT tac
 MISSING(inspect_capability, "capability", "Find the nodes that TensorRT does not support.", "TensorRT");
 MISSING(inspect_diff_tactics, "diff-tactics", "Find tactics that only bad replays have.",
         "TensorRT tactic replays");
-MISSING(inspect_sparsity, "sparsity", "Check weights for the 2:4 pattern.", "the sparsity check");
 MISSING(check_lint, "lint", "Find faulty nodes of a model.", "the model checker");
 MISSING(surgeon_extract, "extract", "Cut a part out of a model.", "model editing");
 MISSING(surgeon_sanitize, "sanitize", "Fold constants and clean a model up.", "model editing");
@@ -47,7 +46,7 @@ static const pg_command *const inspect_list[] = {&pg_command_inspect_model,
                                                  &inspect_tactics,
                                                  &inspect_capability,
                                                  &inspect_diff_tactics,
-                                                 &inspect_sparsity,
+                                                 &pg_command_inspect_sparsity,
                                                  NULL};
 static const pg_command *const check_list[] = {&check_lint, &pg_command_check_accuracy, NULL};
 static const pg_command *const surgeon_list[] = {&surgeon_extract,

@@ -18,6 +18,7 @@ extern const pg_command pg_command_data_merge;
 extern const pg_command pg_command_check_accuracy;
 extern const pg_command pg_command_inspect_data;
 extern const pg_command pg_command_inspect_model;
+extern const pg_command pg_command_inspect_sparsity;
 extern const pg_command pg_command_run;
 
 /* The whole program: parses, runs one command, prints the final error. */
