@@ -15,10 +15,7 @@ static const pg_group_use logging_use[] = {{&pg_group_logging, 0}};
 #define MISSING(id, name_, summary_, missing_) \
     static const pg_command id = {.name = name_, .summary = summary_, .missing = missing_}
 MISSING(convert, "convert", "Convert a model to another format.", "model conversion");
-MISSING(inspect_tactics, "tactics", "Print a tactic replay file.", "TensorRT tactic replays");
 MISSING(inspect_capability, "capability", "Find the nodes that TensorRT does not support.", "TensorRT");
-MISSING(inspect_diff_tactics, "diff-tactics", "Find tactics that only bad replays have.",
-        "TensorRT tactic replays");
 MISSING(check_lint, "lint", "Find faulty nodes of a model.", "the model checker");
 MISSING(surgeon_extract, "extract", "Cut a part out of a model.", "model editing");
 MISSING(surgeon_sanitize, "sanitize", "Fold constants and clean a model up.", "model editing");
@@ -43,9 +40,9 @@ MISSING(multi_device_shard, "shard", "Shard a model over several devices.", "mod
 
 static const pg_command *const inspect_list[] = {&pg_command_inspect_model,
                                                  &pg_command_inspect_data,
-                                                 &inspect_tactics,
+                                                 &pg_command_inspect_tactics,
                                                  &inspect_capability,
-                                                 &inspect_diff_tactics,
+                                                 &pg_command_inspect_diff_tactics,
                                                  &pg_command_inspect_sparsity,
                                                  NULL};
 static const pg_command *const check_list[] = {&check_lint, &pg_command_check_accuracy, NULL};
@@ -58,8 +55,8 @@ static const pg_command *const surgeon_list[] = {&surgeon_extract,
                                                  NULL};
 static const pg_command *const template_list[] = {&template_trt_network, &template_trt_config,
                                                   &template_onnx_gs, &template_shard_hints, NULL};
-static const pg_command *const debug_list[] = {&debug_build, &debug_precision, &debug_reduce, &debug_repeat,
-                                               NULL};
+static const pg_command *const debug_list[] = {
+    &debug_build, &debug_precision, &debug_reduce, &debug_repeat, &pg_command_debug_diff_tactics, NULL};
 static const pg_command *const data_list[] = {&pg_command_data_concat, &pg_command_data_merge, NULL};
 static const pg_command *const plugin_list_[] = {&plugin_match, &plugin_list, &plugin_replace,
                                                  &plugin_autotune, NULL};

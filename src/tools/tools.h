@@ -16,9 +16,12 @@ extern const pg_command pg_command_root;
 extern const pg_command pg_command_data_concat;
 extern const pg_command pg_command_data_merge;
 extern const pg_command pg_command_check_accuracy;
+extern const pg_command pg_command_debug_diff_tactics;
 extern const pg_command pg_command_inspect_data;
+extern const pg_command pg_command_inspect_diff_tactics;
 extern const pg_command pg_command_inspect_model;
 extern const pg_command pg_command_inspect_sparsity;
+extern const pg_command pg_command_inspect_tactics;
 extern const pg_command pg_command_run;
 
 /* The whole program: parses, runs one command, prints the final error. */
