@@ -4,17 +4,21 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "native/ops/conv_onednn.h"
 #include "native/ops/conv_transpose.h"
 
 /* Weights packed once, when they are constant. */
 typedef struct conv_state {
     conv_weights weights;
     void *packed;
+    bool use_onednn;
+    conv_onednn onednn;
 } conv_state;
 
 static void release_conv(void *state)
 {
     conv_state *s = state;
+    conv_onednn_free(&s->onednn);
     free(s->packed);
     free(s);
 }
@@ -45,7 +49,8 @@ static pg_status prepare_conv(pg_op *op)
     conv_weights_pack(&weights, w, scratch, packed);
     free(scratch);
     conv_state *state = PG_NEW(conv_state);
-    *state = (conv_state){weights, packed};
+    *state = (conv_state){.weights = weights, .packed = packed};
+    state->use_onednn = conv_onednn_wanted(op, &weights);
     op->state = state;
     return NULL;
 }
@@ -97,10 +102,11 @@ static pg_status run_conv(pg_op *op)
     PG_TRY(nn_need_floats(op, 2));
     const pg_tensor *x = pg_op_in(op, 0), *w = pg_op_in(op, 1), *bias = pg_op_in(op, 2);
     conv_state now;
-    const conv_state *state = op->state;
+    conv_state *state = op->state;
     if (w->layout != PG_ROW_MAJOR)
         PG_TRY(nn_layout(op, 1, PG_ROW_MAJOR, &w));
     if (state == NULL) {
+        now.use_onednn = false;
         PG_TRY(pack_now(op, w, &now));
         state = &now;
     }
@@ -121,11 +127,15 @@ static pg_status run_conv(pg_op *op)
         job.act = pg_act_none();
     pg_tensor *y;
     PG_TRY(nn_out_channels_last(op, fits ? 0 : op->n_out, x->dtype, rank, dims, &y));
-    if (weights->way != CONV_BY_GATHERING)
+    if (weights->way != CONV_BY_GATHERING || state->use_onednn)
         PG_TRY(nn_layout(op, 0, PG_CHANNELS_LAST, &x));
     job.x = x;
     job.y = y->data;
-    PG_TRY(conv_run(op, &job));
+    bool done = false;
+    if (state->use_onednn && pg_tensor_count(y) > 0)
+        PG_TRY(conv_onednn_run(&state->onednn, &job, w, &done));
+    if (!done)
+        PG_TRY(conv_run(op, &job));
     return fits ? NULL : nn_add_broadcast(op, 0, 3, act);
 }
 

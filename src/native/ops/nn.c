@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "native/gemm.h"
 #include "native/internal.h"
+#include "native/onednn/onednn.h"
 #include "tensor/dtype_convert.h"
 
 /* ---- Windows ---- */
@@ -332,5 +333,9 @@ bool nn_product(uint64_t *bytes, size_t n, const uint64_t *factors)
 
 bool nn_use_onednn(const pg_op *op)
 {
-    return !op->session->options.no_onednn;
+    const pg_native_options *options = &op->session->options;
+    if (options->no_onednn || options->float64)
+        return false;
+    pg_onednn_configure(options->onednn, false);
+    return pg_onednn_available();
 }

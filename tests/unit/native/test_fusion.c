@@ -1,0 +1,327 @@
+/* Convolutions, products and what is fused with them: the same graph as written, optimised, on every
+ * instruction set, with two threads and through oneDNN must agree with the float64 reference mode.
+ *
+ * oneDNN is taken from POLYGRAPHY_ONEDNN or from the cache that scripts/fetch.py fills; without it those
+ * comparisons are left out, and the output says so. */
+#include "unit/harness.h"
+
+#include <unistd.h>
+
+#include "base/threads.h"
+#include "native/native.h"
+#include "native/onednn/onednn.h"
+#include "native/simd/simd.h"
+#include "onnx/build.h"
+#include "onnx/edit.h"
+
+typedef struct fixture {
+    pg_arena arena;
+    pg_wire_message *graph;
+    pg_model *model;
+    pg_feed feed;
+} fixture;
+
+static uint32_t seed;
+static float draw(void)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (float)(int32_t)seed / 2147483648.0f;
+}
+
+static pg_tensor random_tensor(size_t rank, const int64_t *dims, float low, float high)
+{
+    pg_tensor t;
+    CHECK_OK(pg_tensor_alloc(&t, PG_F32, rank, dims));
+    for (uint64_t i = 0; i < pg_tensor_count(&t); i++)
+        ((float *)t.data)[i] = low + (high - low) * (draw() + 1) / 2;
+    return t;
+}
+
+static void begin(fixture *f)
+{
+    *f = (fixture){0};
+    seed = 7;
+    f->graph = pg_build_graph(&f->arena, "g");
+}
+
+static void input(fixture *f, const char *name, size_t rank, const int64_t *dims)
+{
+    pg_build_input(&f->arena, f->graph, name, PG_F32, NULL);
+    pg_feed_add(&f->feed, pg_str_c(name), pg_value_of_tensor(random_tensor(rank, dims, -1, 1)));
+}
+
+static void weight(fixture *f, const char *name, size_t rank, const int64_t *dims, float low, float high)
+{
+    pg_tensor t = random_tensor(rank, dims, low, high);
+    pg_build_weight(&f->arena, f->graph, pg_build_tensor(&f->arena, name, &t));
+    pg_tensor_deinit(&t);
+}
+
+static void scalar(fixture *f, const char *name, float value)
+{
+    weight(f, name, 0, NULL, value, value);
+}
+
+static pg_wire_message *node(fixture *f, const char *op, const char *in, const char *out)
+{
+    return pg_build_node(&f->arena, f->graph, op, out, in, out);
+}
+
+#define INTS(...) (int64_t[]){__VA_ARGS__}, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)
+static void ints(fixture *f, pg_wire_message *n, const char *name, const int64_t *values, size_t count)
+{
+    pg_build_attr_ints(&f->arena, n, name, count, values);
+}
+
+static pg_tensor infer(fixture *f, const pg_native_options *options)
+{
+    pg_session *session = NULL;
+    pg_feed out = {0};
+    pg_tensor result = {0};
+    CHECK_OK(pg_session_new(f->model, options, &session));
+    for (int i = 0; i < 2 && session != NULL; i++) { /* the second run finds what the first one kept */
+        pg_feed_deinit(&out);
+        out = (pg_feed){0};
+        CHECK_OK(pg_session_run(session, &f->feed, &out));
+    }
+    if (out.count == 1)
+        result = pg_tensor_share(&out.items[0].value.tensor);
+    pg_feed_deinit(&out);
+    pg_session_free(session);
+    return result;
+}
+
+static void compare(const pg_tensor *truth, const pg_tensor *found, const char *what)
+{
+    double worst = 0, size = 1;
+    CHECK(pg_tensor_same_shape(truth, found));
+    if (!pg_tensor_same_shape(truth, found))
+        return;
+    for (uint64_t i = 0; i < pg_tensor_count(truth); i++) {
+        worst = fmax(worst, fabs(pg_tensor_get_f64(truth, i) - pg_tensor_get_f64(found, i)));
+        size = fmax(size, fabs(pg_tensor_get_f64(truth, i)));
+    }
+    if (!(worst <= 4e-6 * size))
+        FAIL_TEST("%s: error %g where values reach %g", what, worst, size);
+}
+
+static void check(fixture *f)
+{
+    pg_build_output(&f->arena, f->graph, "y", PG_F32, NULL);
+    CHECK_OK(pg_model_from_wire(&f->arena, pg_build_model(&f->arena, f->graph, 17), NULL, "test", &f->model));
+    pg_tensor truth = infer(f, &(pg_native_options){.threads = 1, .float64 = true, .no_optimization = true});
+    static const char *const sets[] = {"base", "avx2", "avx512"};
+    for (size_t s = 0; s < 3; s++) {
+        const pg_simd *simd = pg_simd_named(pg_str_c(sets[s]));
+        if (simd == NULL)
+            continue;
+        pg_simd_use(simd);
+        for (int variant = 0; variant < 3; variant++) {
+            const pg_native_options options = {
+                .threads = variant == 2 ? 2 : 1, .no_optimization = variant == 0, .no_onednn = true};
+            pg_tensor found = infer(f, &options);
+            compare(&truth, &found, sets[s]);
+            pg_tensor_deinit(&found);
+        }
+    }
+    if (pg_onednn_available()) {
+        pg_tensor found = infer(f, &(pg_native_options){.threads = 1});
+        compare(&truth, &found, "oneDNN");
+        pg_tensor_deinit(&found);
+    }
+    pg_tensor_deinit(&truth);
+    pg_feed_deinit(&f->feed);
+    pg_model_unref(f->model);
+    pg_arena_deinit(&f->arena);
+}
+
+/* Convolution x -> c with weights (o, i, k, k), attributes and a bias. */
+static pg_wire_message *conv(fixture *f, const char *in, const char *out, int64_t o, int64_t i, int64_t k)
+{
+    char w[32], b[32], names[96];
+    snprintf(w, sizeof w, "%s_w", out);
+    snprintf(b, sizeof b, "%s_b", out);
+    snprintf(names, sizeof names, "%s,%s,%s", in, w, b);
+    weight(f, w, 4, (int64_t[]){o, i, k, k}, -0.5f, 0.5f);
+    weight(f, b, 1, &o, -0.5f, 0.5f);
+    return node(f, "Conv", names, out);
+}
+
+TEST(convolutions_of_many_shapes)
+{
+    static const struct {
+        int64_t n, c, h, w, o, k, stride, pad, dilation, group;
+    } rows[] = {
+        {1, 3, 17, 19, 16, 3, 2, 1, 1, 1},  {2, 24, 9, 7, 40, 1, 1, 0, 1, 1},
+        {1, 16, 12, 11, 24, 3, 1, 1, 1, 1}, {1, 8, 12, 11, 24, 3, 1, 2, 2, 1},
+        {1, 20, 9, 21, 20, 3, 1, 1, 1, 20}, {2, 40, 6, 9, 40, 5, 2, 2, 1, 40},
+        {1, 12, 8, 8, 18, 3, 1, 1, 1, 3},   {1, 33, 10, 10, 1, 3, 1, 1, 1, 1},
+        {1, 4, 10, 10, 2, 5, 1, 2, 1, 1},   {1, 1, 30, 30, 1, 7, 3, 0, 1, 1},
+        {1, 6, 5, 5, 12, 3, 1, 1, 1, 6},    {1, 2, 9, 9, 5, 3, 1, 0, 3, 1},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        fixture f;
+        begin(&f);
+        input(&f, "x", 4, (int64_t[]){rows[r].n, rows[r].c, rows[r].h, rows[r].w});
+        pg_wire_message *n = conv(&f, "x", "c", rows[r].o, rows[r].c / rows[r].group, rows[r].k);
+        ints(&f, n, "strides", INTS(rows[r].stride, rows[r].stride));
+        ints(&f, n, "pads", INTS(rows[r].pad, rows[r].pad, rows[r].pad, rows[r].pad));
+        ints(&f, n, "dilations", INTS(rows[r].dilation, rows[r].dilation));
+        pg_build_attr_int(&f.arena, n, "group", rows[r].group);
+        node(&f, "Relu", "c", "y");
+        check(&f);
+    }
+}
+
+/* The chain that mobile OCR models have after every convolution. */
+static void swish_chain(fixture *f, const char *in, const char *out)
+{
+    scalar(f, "scale", 1.25f);
+    scalar(f, "shift", -0.125f);
+    scalar(f, "three", 3);
+    scalar(f, "zero", 0);
+    scalar(f, "six", 6);
+    char names[64];
+    snprintf(names, sizeof names, "%s,scale", in);
+    node(f, "Mul", names, "s0");
+    node(f, "Add", "shift,s0", "s1");
+    node(f, "Add", "s1,three", "s2");
+    node(f, "Clip", "s2,zero,six", "s3");
+    node(f, "Mul", "s1,s3", "s4");
+    node(f, "Div", "s4,six", "s5");
+    node(f, "Mul", "scale,s5", "s6");
+    node(f, "Add", "s6,shift", out);
+}
+
+TEST(swish_and_scalings_join_convolutions)
+{
+    for (int64_t group = 1; group <= 20; group += 19) {
+        fixture f;
+        begin(&f);
+        input(&f, "x", 4, (int64_t[]){1, 20, 9, 13});
+        pg_wire_message *n = conv(&f, "x", "c", 20, 20 / group, 3);
+        pg_build_attr_int(&f.arena, n, "group", group);
+        ints(&f, n, "pads", INTS(1, 1, 1, 1));
+        swish_chain(&f, "c", "y");
+        check(&f);
+    }
+}
+
+TEST(batch_norm_sum_and_activation_join_convolutions)
+{
+    fixture f;
+    begin(&f);
+    const int64_t c = 24;
+    input(&f, "x", 4, (int64_t[]){2, 8, 7, 9});
+    input(&f, "r", 4, (int64_t[]){2, c, 7, 9});
+    conv(&f, "x", "c", c, 8, 1);
+    weight(&f, "bn_scale", 1, &c, 0.5f, 1.5f);
+    weight(&f, "bn_bias", 1, &c, -1, 1);
+    weight(&f, "bn_mean", 1, &c, -1, 1);
+    weight(&f, "bn_var", 1, &c, 0.5f, 2);
+    node(&f, "BatchNormalization", "c,bn_scale,bn_bias,bn_mean,bn_var", "n");
+    node(&f, "Add", "r,n", "s");
+    node(&f, "LeakyRelu", "s", "y");
+    check(&f);
+}
+
+TEST(addends_of_another_shape_are_broadcast)
+{
+    static const int64_t shapes[][4] = {{1, 10, 1, 1}, {3, 10, 5, 6}, {1, 1, 5, 6}};
+    for (size_t i = 0; i < 3; i++) {
+        fixture f;
+        begin(&f);
+        input(&f, "x", 4, (int64_t[]){1, 8, 5, 6});
+        input(&f, "r", 4, shapes[i]);
+        conv(&f, "x", "c", 10, 8, 1);
+        node(&f, "Add", "c,r", "s");
+        node(&f, "Sigmoid", "s", "y");
+        check(&f);
+    }
+}
+
+TEST(transposed_convolutions)
+{
+    for (int64_t out = 1; out <= 12; out += 11) {
+        fixture f;
+        begin(&f);
+        input(&f, "x", 4, (int64_t[]){2, 10, 6, 5});
+        weight(&f, "w", 4, (int64_t[]){10, out, 3, 3}, -0.5f, 0.5f);
+        weight(&f, "k", 3, (int64_t[]){out, 1, 1}, -0.5f, 0.5f);
+        pg_wire_message *n = node(&f, "ConvTranspose", "x,w", "c");
+        ints(&f, n, "strides", INTS(2, 2));
+        ints(&f, n, "pads", INTS(1, 0, 1, 1));
+        ints(&f, n, "output_padding", INTS(1, 0));
+        node(&f, "Add", "c,k", "s");
+        node(&f, "Relu", "s", "y");
+        check(&f);
+    }
+}
+
+TEST(products_take_bias_sum_and_gate)
+{
+    fixture f;
+    begin(&f);
+    input(&f, "x", 3, (int64_t[]){2, 11, 30});
+    input(&f, "r", 3, (int64_t[]){2, 11, 50});
+    weight(&f, "w", 2, (int64_t[]){30, 50}, -0.5f, 0.5f);
+    weight(&f, "b", 1, (int64_t[]){50}, -0.5f, 0.5f);
+    weight(&f, "v", 2, (int64_t[]){50, 5}, -0.5f, 0.5f);
+    node(&f, "MatMul", "x,w", "m");
+    node(&f, "Add", "b,m", "mb");
+    node(&f, "Add", "mb,r", "s");
+    node(&f, "Sigmoid", "s", "gate");
+    node(&f, "Mul", "s,gate", "g");
+    node(&f, "MatMul", "g,v", "y");
+    check(&f);
+}
+
+TEST(layer_norm_and_gelu_are_found)
+{
+    fixture f;
+    begin(&f);
+    input(&f, "x", 3, (int64_t[]){2, 5, 40});
+    scalar(&f, "two", 2);
+    scalar(&f, "epsilon", 1e-5f);
+    scalar(&f, "root", 1.41421354f);
+    scalar(&f, "one", 1);
+    scalar(&f, "half", 0.5f);
+    weight(&f, "scale", 1, (int64_t[]){40}, 0.5f, 1.5f);
+    weight(&f, "shift", 1, (int64_t[]){40}, -1, 1);
+    pg_wire_message *mean = node(&f, "ReduceMean", "x", "mean");
+    ints(&f, mean, "axes", INTS(-1));
+    node(&f, "Sub", "x,mean", "d");
+    node(&f, "Pow", "d,two", "d2");
+    pg_wire_message *var = node(&f, "ReduceMean", "d2", "var");
+    ints(&f, var, "axes", INTS(-1));
+    node(&f, "Add", "var,epsilon", "ve");
+    node(&f, "Sqrt", "ve", "sd");
+    node(&f, "Div", "d,sd", "n");
+    node(&f, "Mul", "n,scale", "ns");
+    node(&f, "Add", "ns,shift", "ln");
+    node(&f, "Div", "ln,root", "e0");
+    node(&f, "Erf", "e0", "e1");
+    node(&f, "Add", "e1,one", "e2");
+    node(&f, "Mul", "ln,e2", "e3");
+    node(&f, "Mul", "e3,half", "y");
+    check(&f);
+}
+
+static void find_onednn(void)
+{
+    char path[1024];
+    const char *variable = getenv("POLYGRAPHY_ONEDNN"), *home = getenv("HOME");
+    snprintf(path, sizeof path, "%s/.cache/polygraphy-c/runtime/onednn/libdnnl.so.3",
+             home != NULL ? home : "");
+    if (variable == NULL && access(path, R_OK) == 0)
+        pg_onednn_configure(path, true);
+    if (pg_onednn_available())
+        printf("# with oneDNN %s\n", pg_onednn_version());
+    else
+        printf("# without oneDNN: %s\n", pg_onednn_reason());
+}
+
+TEST_MAIN(find_onednn(); RUN(convolutions_of_many_shapes); RUN(swish_and_scalings_join_convolutions);
+          RUN(batch_norm_sum_and_activation_join_convolutions); RUN(addends_of_another_shape_are_broadcast);
+          RUN(transposed_convolutions); RUN(products_take_bias_sum_and_gate);
+          RUN(layer_norm_and_gelu_are_found);)
