@@ -91,11 +91,24 @@ extern const pg_group pg_group_onnxrt;
 
 typedef struct pg_args_native {
     bool no_onednn, no_optimization;
-    const char *onednn, *precision;
+    const char *onednn, *precision, *save_profile;
+    pg_opt_text profile;
 
+    bool profiles;       /* times are taken */
+    size_t profile_rows; /* to print; 0 = none */
     pg_native_options options;
 } pg_args_native;
 extern const pg_group pg_group_native;
+
+/* What the built-in engine finds out about the model's numbers, beside the runners. */
+typedef struct pg_args_ranges {
+    pg_arg_list types_text;
+    const char *save;
+
+    bool wanted;
+    unsigned types; /* bits (1 << pg_watch_type) */
+} pg_args_ranges;
+extern const pg_group pg_group_ranges;
 
 /* The runner that one of pg_args_runners' names stands for. The model is kept (counted). */
 PG_MUST_USE pg_status pg_args_new_runner(const char *name, const pg_args_runners *runners,

@@ -15,7 +15,24 @@ static const pg_option rows[] = {
      .help =
          "float64 computes every floating-point tensor in double with compensated sums: the reference that "
          "tells which of two runtimes is off; slower"},
+    {"--profile", PG_FIELD(pg_args_native, profile), .metavar = "N", .implied = "20", .flags = PG_OPTION_OURS,
+     .help = "after the run, the N nodes and operators that took the most time (default: 20)"},
+    {"--save-profile", PG_FIELD(pg_args_native, save_profile), .metavar = "FILE",
+     .help = "save the times of all nodes as JSON", .flags = PG_OPTION_OURS | PG_OPTION_PATH},
 };
+
+static pg_status parse_profile(pg_args_native *args)
+{
+    int64_t most = 0;
+    args->profiles = args->profile.set || args->save_profile != NULL;
+    if (!args->profile.set)
+        return NULL;
+    if (!pg_value_int(pg_str_c(args->profile.text), &most) || most < 1)
+        return pg_err(PG_ERR_INVALID, "option '--profile': '%s' is not a number of rows above 0",
+                      args->profile.text);
+    args->profile_rows = (size_t)most;
+    return NULL;
+}
 
 static pg_status finish(void *values, pg_arena *arena)
 {
@@ -23,6 +40,7 @@ static pg_status finish(void *values, pg_arena *arena)
     args->options = (pg_native_options){
         .no_onednn = args->no_onednn, .no_optimization = args->no_optimization, .onednn = args->onednn};
     args->options.float64 = args->precision != NULL && strcmp(args->precision, "float64") == 0;
+    PG_TRY(parse_profile(args));
     return NULL;
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "tensor/dtype_convert.h"
@@ -41,6 +42,7 @@ bool pg_watch_type_parse(pg_str name, unsigned *out_bits)
 
 struct pg_watch {
     pg_observer observer;
+    pg_arena arena; /* of the rows' texts */
     PG_VEC(pg_watch_row *) rows;
     pg_map by_tensor;
     const pg_watch_row *first_bad;
@@ -75,15 +77,20 @@ static void scan_int8(pg_watch_row *row, const float *values, uint64_t count)
         row->underflow[PG_WATCH_INT8] += values[i] != 0 && fabs((double)values[i]) <= half_step;
 }
 
+/* `node` is NULL for a tensor that no node computes. */
 static pg_watch_row *row_of(pg_watch *watch, const pg_node *node, pg_str tensor, pg_dtype dtype)
 {
     pg_watch_row *row = pg_map_find(&watch->by_tensor, tensor);
     if (row != NULL)
         return row;
     row = PG_NEW(pg_watch_row);
-    *row = (pg_watch_row){.tensor = tensor, .node = node->name, .op_type = node->op_type, .dtype = dtype};
+    *row = (pg_watch_row){.tensor = pg_arena_str(&watch->arena, tensor), .dtype = dtype};
+    if (node != NULL) {
+        row->node = pg_arena_str(&watch->arena, node->name);
+        row->op_type = pg_arena_str(&watch->arena, node->op_type);
+    }
     PG_VEC_PUSH(&watch->rows, row);
-    pg_map_put(&watch->by_tensor, tensor, row);
+    pg_map_put(&watch->by_tensor, row->tensor, row);
     return row;
 }
 
@@ -115,22 +122,44 @@ static bool has_finite_inputs(const pg_node *node, const pg_value *const *inputs
     return finite;
 }
 
+static bool is_watched(const pg_value *value, pg_str name)
+{
+    return value != NULL && value->kind == PG_VALUE_TENSOR && pg_dtype_is_float(value->tensor.dtype) &&
+           name.len > 0;
+}
+
+static pg_status scan(pg_watch_row *row, const pg_tensor *tensor)
+{
+    pg_tensor wide;
+    PG_TRY(pg_tensor_cast(tensor, PG_F32, NULL, &wide));
+    uint64_t count = pg_tensor_count(&wide);
+    if (row->count == row->n_nan + row->n_inf) { /* no finite element yet */
+        row->min = INFINITY;
+        row->max = -INFINITY;
+    }
+    row->count += count;
+    scan_f32(row, wide.data, count);
+    if (row->min > row->max)
+        row->min = row->max = 0;
+    scan_int8(row, wide.data, count);
+    pg_tensor_deinit(&wide);
+    return NULL;
+}
+
 static pg_status see_node(void *context, const pg_node *node, const pg_value *const *inputs,
                           const pg_value *outputs, double seconds)
 {
     pg_watch *watch = context;
+    (void)seconds;
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (is_watched(inputs[i], node->inputs[i]) && !pg_map_has(&watch->by_tensor, node->inputs[i]))
+            PG_TRY(scan(row_of(watch, NULL, node->inputs[i], inputs[i]->tensor.dtype), &inputs[i]->tensor));
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (outputs[i].kind != PG_VALUE_TENSOR || !pg_dtype_is_float(outputs[i].tensor.dtype) ||
-            node->outputs[i].len == 0)
+        if (!is_watched(&outputs[i], node->outputs[i]))
             continue;
         pg_watch_row *row = row_of(watch, node, node->outputs[i], outputs[i].tensor.dtype);
-        pg_tensor wide;
-        PG_TRY(pg_tensor_cast(&outputs[i].tensor, PG_F32, NULL, &wide));
-        uint64_t count = pg_tensor_count(&wide), bad = row->n_nan + row->n_inf;
-        row->count += count;
-        scan_f32(row, wide.data, count);
-        scan_int8(row, wide.data, count);
-        pg_tensor_deinit(&wide);
+        uint64_t bad = row->n_nan + row->n_inf;
+        PG_TRY(scan(row, &outputs[i].tensor));
         if (watch->first_bad == NULL && row->n_nan + row->n_inf > bad && has_finite_inputs(node, inputs))
             watch->first_bad = row;
     }
@@ -152,6 +181,7 @@ void pg_watch_free(pg_watch *watch)
         free(watch->rows.items[i]);
     PG_VEC_FREE(&watch->rows);
     pg_map_deinit(&watch->by_tensor);
+    pg_arena_deinit(&watch->arena);
     free(watch);
 }
 

@@ -25,7 +25,8 @@ const char *pg_watch_type_name(pg_watch_type type); /* "fp16", "bf16", "fp8-e4m3
 /* "fp8" stands for both 8-bit floats. Sets bits (1 << type); false for an unknown name. */
 bool pg_watch_type_parse(pg_str name, unsigned *out_bits);
 
-/* One floating-point tensor, over all times its node ran. */
+/* One floating-point tensor, over all times its node ran. A model input or weight has no operator; it is
+ * looked at when a node reads it first. */
 typedef struct pg_watch_row {
     pg_str tensor, node, op_type;
     pg_dtype dtype;
@@ -41,7 +42,7 @@ typedef struct pg_watch pg_watch;
 pg_watch *pg_watch_new(void);
 void pg_watch_free(pg_watch *watch);
 const pg_observer *pg_watch_observer(const pg_watch *watch);
-/* In the order in which the tensors were first computed. Texts belong to the model. */
+/* In the order in which the tensors were first read or computed. */
 size_t pg_watch_count(const pg_watch *watch);
 const pg_watch_row *pg_watch_row_at(const pg_watch *watch, size_t i);
 /* The first tensor with a NaN or Inf whose node had only finite inputs; NULL when there is none. */

@@ -102,6 +102,13 @@ static const pg_runner_ops native_ops = {"native-runner", activate,   inputs, ou
 static const pg_runner_ops trt_native_ops = {"trt-native-runner", activate, inputs, outputs, infer,
                                              deactivate,          destroy};
 
+struct pg_session *pg_runner_native_session(const pg_runner *runner)
+{
+    if (runner->ops != &native_ops && runner->ops != &trt_native_ops)
+        return NULL;
+    return ((const native_runner *)runner)->session;
+}
+
 /* ---- Construction ---- */
 
 static pg_runner *new_runner(pg_model *model, const pg_native_options *options, const pg_runner_ops *ops)

@@ -3,12 +3,15 @@
 
 #include "base/interrupt.h"
 #include "log/log.h"
+#include "native/profile.h"
 #include "tools/run/internal.h"
 
 pg_status run_live_new(run_live *live, const run_args *args, pg_model *model, pg_arena *arena)
 {
     live->runners = PG_ARENA_ARRAY(arena, pg_runner *, args->runners.names.count + 1);
     live->latencies = PG_ARENA_ARRAY(arena, run_latencies, args->runners.names.count + 1);
+    live->profiles = PG_ARENA_ARRAY(arena, struct pg_profile *, args->runners.names.count + 1);
+    live->profiled = args->native.profiles;
     for (size_t i = 0; i < args->runners.names.count; i++) {
         PG_TRY(pg_args_new_runner(args->runners.names.items[i], &args->runners, &args->onnxrt, &args->native,
                                   model, &live->runners[i]));
@@ -22,6 +25,7 @@ void run_live_free(run_live *live)
     for (size_t i = 0; i < live->count; i++) {
         pg_runner_free(live->runners[i]);
         PG_VEC_FREE(&live->latencies[i].seconds);
+        pg_profile_free(live->profiles[i]);
     }
     live->count = 0;
 }
@@ -72,7 +76,9 @@ static void log_values(const pg_runner *runner, const pg_feed *outputs)
 pg_status run_live_infer(run_live *live, size_t which, const pg_feed *feed, pg_iteration *out)
 {
     pg_runner *runner = live->runners[which];
+    run_profile_begin(live, which);
     PG_TRY(infer(runner, feed, &out->outputs));
+    run_profile_end(live, which);
     out->has_runtime = true;
     out->runtime = runner->seconds;
     out->runner_name = pg_strndup(runner->name, strlen(runner->name));
@@ -121,7 +127,7 @@ void run_live_log_completed(const run_live *live, size_t which)
                live->runners[which]->name, count, milliseconds, milliseconds / (double)count);
 }
 
-void run_live_log_latency(const run_live *live, size_t which)
+static void log_latency(const run_live *live, size_t which)
 {
     const run_latencies *latencies = &live->latencies[which];
     size_t count = latencies->seconds.len;
@@ -136,4 +142,19 @@ void run_live_log_latency(const run_live *live, size_t which)
                 percentile(sorted, count, 0.5) * 1e3, percentile(sorted, count, 0.9) * 1e3,
                 percentile(sorted, count, 0.99) * 1e3);
     free(sorted);
+}
+
+static void log_memory(const pg_runner *runner)
+{
+    const struct pg_session *session = pg_runner_native_session(runner);
+    if (session != NULL)
+        PG_LOG_VERBOSE("%-35s | Peak memory of tensors, without weights: %.2f MiB", runner->name,
+                       (double)pg_session_peak_bytes(session) / 0x1p20);
+}
+
+void run_live_log_end(const run_live *live, size_t which, const run_args *args)
+{
+    log_latency(live, which);
+    log_memory(live->runners[which]);
+    run_profile_log(live, which, args->native.profile_rows);
 }

@@ -4,6 +4,9 @@
  *     infer.c    runners: made, activated, fed; latencies
  *     source.c   where the inputs come from, and how they are made to fit a runner
  *     save.c     what is written: inputs, outputs, report
+ *     profile.c  where the built-in engine's time goes
+ *     probe.c    extra runs of the built-in engine
+ *     ranges.c   values that smaller types cannot hold; where NaN and Inf come from
  *     judge.c    validation and comparison of live and loaded runs
  *     describe.c names, types and shapes as text
  */
@@ -15,6 +18,7 @@
 #include "base/vec.h"
 #include "data/files.h"
 #include "data/loader.h"
+#include "native/watch.h"
 
 typedef struct run_args {
     pg_args_logging logging;
@@ -24,6 +28,7 @@ typedef struct run_args {
     pg_args_onnx onnx;
     pg_args_onnxrt onnxrt;
     pg_args_native native;
+    pg_args_ranges ranges;
     pg_args_data data;
     pg_args_inference inference;
     pg_args_postprocess postprocess;
@@ -87,7 +92,9 @@ typedef struct run_latencies {
 
 typedef struct run_live {
     pg_runner **runners;
-    run_latencies *latencies; /* one per runner */
+    run_latencies *latencies;     /* one per runner */
+    struct pg_profile **profiles; /* one per runner; NULL where none is taken */
+    bool profiled;
     size_t count;
 } run_live;
 
@@ -96,10 +103,47 @@ PG_MUST_USE pg_status run_live_activate(pg_runner *runner);
 PG_MUST_USE pg_status run_live_warm_up(pg_runner *runner, size_t runs, const pg_feed *feed);
 /* One iteration; `out` is zeroed and then the caller's. */
 PG_MUST_USE pg_status run_live_infer(run_live *live, size_t which, const pg_feed *feed, pg_iteration *out);
-/* The percentiles of a runner that ran more than once. */
-void run_live_log_latency(const run_live *live, size_t which);
+/* At the end of a runner's work, while it is active: the percentiles of one that ran more than once, the
+ * memory and the profile of the built-in engine. */
+void run_live_log_end(const run_live *live, size_t which, const run_args *args);
 void run_live_log_completed(const run_live *live, size_t which);
 void run_live_free(run_live *live);
+
+/* ---- profile.c ---- */
+
+/* Around each timed inference. */
+void run_profile_begin(run_live *live, size_t which);
+void run_profile_end(run_live *live, size_t which);
+/* The `most` rows of each table; 0 = nothing. */
+void run_profile_log(const run_live *live, size_t which, size_t most);
+/* --save-profile; the file's fields are in docs/engine-modes.md. */
+PG_MUST_USE pg_status run_profile_save(const run_args *args, const run_live *live);
+
+/* ---- probe.c ---- */
+
+/* A run of the built-in engine beside the runners, on the inputs that they get. Made after the runners, whose
+ * names count up. */
+typedef struct run_probe {
+    pg_runner *runner;
+    run_source source;
+} run_probe;
+
+/* To be closed after a failure too. */
+PG_MUST_USE pg_status run_probe_open(run_probe *probe, const run_args *args, pg_model *model,
+                                     const pg_native_options *options);
+/* On iteration `index`; the observer may be NULL. */
+PG_MUST_USE pg_status run_probe_infer(run_probe *probe, size_t index, const pg_observer *observer,
+                                      pg_feed *out);
+void run_probe_close(run_probe *probe);
+/* One run in float32, every node as it is written. */
+PG_MUST_USE pg_status run_probe_watch(const run_args *args, pg_model *model, size_t index, pg_watch *watch);
+
+/* ---- ranges.c ---- */
+
+/* --range-report and --save-range-report. */
+PG_MUST_USE pg_status run_ranges(const run_args *args, pg_model *model);
+/* Logs which node made the first NaN or Inf of iteration `index`, or why that cannot be told. */
+void run_blame(const run_args *args, pg_model *model, size_t index);
 
 /* ---- judge.c ---- */
 
@@ -108,8 +152,8 @@ typedef struct run_judge {
     const run_args *args;
     pg_comparison *comparison;
     pg_compare_options options; /* of the comparison, which borrows them */
-    bool begun;
-    size_t index; /* of the next iteration */
+    bool begun, invalid;        /* invalid: --validate ended the work at iteration `index` */
+    size_t index;               /* of the next iteration */
     const pg_str *live_names;
     size_t n_live;
     bool loaded_read;

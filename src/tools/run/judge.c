@@ -66,6 +66,7 @@ static pg_status prepare(run_judge *judge, pg_str run, pg_iteration *iteration)
                    "while post-processing the outputs of %" PG_STR_FMT, PG_STR_ARG(run));
     if (judge->args->compare.validate && !judge->args->compare.sequential_runners)
         PG_TRY(pg_validate_iteration(run, iteration, judge->index, &options, &valid));
+    judge->invalid = !valid;
     if (!valid)
         return pg_err(
             PG_ERR_INVALID,

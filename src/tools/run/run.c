@@ -29,6 +29,7 @@ static const pg_group_use groups[] = {
     USE(pg_group_onnx, onnx),
     USE(pg_group_onnxrt, onnxrt),
     USE(pg_group_native, native),
+    USE(pg_group_ranges, ranges),
     MISSING_USE(pg_group_trt_config),
     MISSING_USE(pg_group_trt_plugins),
     MISSING_USE(pg_group_trt_parser),
@@ -65,9 +66,10 @@ static bool lies_in(pg_arena *arena, const char *path, const char *folder)
 
 static pg_status check_overlap(const run_args *args, pg_arena *arena)
 {
-    const char *saves[] = {args->inference.save_inputs, args->inference.save_outputs,
-                           args->inference.save_input_blob.text, args->compare.save_report,
-                           args->compare.save_accuracy};
+    const char *saves[] = {
+        args->inference.save_inputs, args->inference.save_outputs, args->inference.save_input_blob.text,
+        args->compare.save_report,   args->compare.save_accuracy,  args->native.save_profile,
+        args->ranges.save};
     const pg_arg_list *loads[] = {&args->data.load_inputs, &args->compare.load_outputs};
     for (size_t s = 0; s < PG_COUNT(saves); s++) {
         if (saves[s] == NULL)
@@ -119,6 +121,8 @@ static pg_status check(const run_args *args, pg_arena *arena)
             PG_ERR_INVALID,
             "One or more runners was specified, but no model file was provided. Make sure you've specified "
             "the model path, and also that it's not being consumed as an argument for another parameter");
+    if (args->model.path == NULL && args->ranges.wanted)
+        return pg_err(PG_ERR_INVALID, "--range-report needs a model");
     PG_TRY(check_overlap(args, arena));
     warn_idle(args, &pg_group_onnxrt, &args->onnxrt, "--onnxrt", arena);
     warn_idle(args, &pg_group_native, &args->native, "--native --onnx --trt", arena);
@@ -191,7 +195,10 @@ static pg_status stream_one(run_state *state, size_t index, const pg_feed *feed,
         run_savers_add_outputs(&state->savers, pg_str_c(live->runners[i]->name), &state->iterations[i]);
     }
     PG_TRY(run_savers_end_iteration(&state->savers, index));
-    return run_judge_next(&state->judge, state->iterations, out_more);
+    pg_status status = run_judge_next(&state->judge, state->iterations, out_more);
+    if (state->judge.invalid)
+        run_blame(state->args, state->model, index);
+    return status;
 }
 
 static pg_status stream_all(run_state *state)
@@ -211,7 +218,7 @@ static pg_status stream_all(run_state *state)
         PG_TRY(status);
     }
     for (size_t i = 0; i < state->live.count; i++)
-        run_live_log_latency(&state->live, i);
+        run_live_log_end(&state->live, i, state->args);
     return more ? run_judge_end(&state->judge) : NULL;
 }
 
@@ -245,7 +252,7 @@ static pg_status run_alone(run_state *state, size_t which, pg_arena *arena)
         PG_TRY(status);
     }
     run_live_log_completed(live, which);
-    run_live_log_latency(live, which);
+    run_live_log_end(live, which, state->args);
     run_source_close(&state->source);
     pg_runner_deactivate(runner);
     return NULL;
@@ -277,6 +284,22 @@ static pg_status run_one_by_one(run_state *state, pg_arena *arena)
     return more || live->count == 0 ? run_judge_end(&state->judge) : NULL;
 }
 
+/* The first iteration with a NaN or Inf. */
+static size_t first_invalid(const pg_run_results *results)
+{
+    size_t first = SIZE_MAX;
+    for (size_t r = 0; r < results->count; r++)
+        for (size_t i = 0; i < results->items[r].count && i < first; i++) {
+            const pg_feed *outputs = &results->items[r].items[i].outputs;
+            for (size_t k = 0; k < outputs->count; k++) {
+                pg_validity found = pg_validity_scan(&outputs->items[k].value);
+                if (found.n_nan + found.n_inf > 0)
+                    first = i;
+            }
+        }
+    return first;
+}
+
 /* Without streaming, validation is a pass of its own: over the live runs together, then over each file. */
 static pg_status validate_all(run_state *state, bool *out_valid)
 {
@@ -289,6 +312,8 @@ static pg_status validate_all(run_state *state, bool *out_valid)
         return NULL;
     if (judge->n_live > 0)
         PG_TRY(pg_validate_results(&state->sequential, &options, out_valid));
+    if (!*out_valid)
+        run_blame(state->args, state->model, first_invalid(&state->sequential));
     for (size_t begin = 0, end; begin < judge->loaded.count; begin = end) {
         for (end = begin + 1;
              end < judge->loaded.count && judge->file_of.items[end] == judge->file_of.items[begin];)
@@ -303,7 +328,7 @@ static pg_status validate_all(run_state *state, bool *out_valid)
 static pg_status infer_and_compare(run_state *state, pg_arena *arena)
 {
     const run_args *args = state->args;
-    bool needed = args->runners.names.count > 0 || args->onnx_save.path != NULL;
+    bool needed = args->runners.names.count > 0 || args->onnx_save.path != NULL || args->ranges.wanted;
     if (args->model.path != NULL && needed) {
         PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &state->model));
         PG_TRY(pg_args_save_onnx(&args->onnx_save, state->model));
@@ -317,6 +342,7 @@ static pg_status infer_and_compare(run_state *state, pg_arena *arena)
     for (size_t i = 0; i < count; i++)
         names[i] = pg_str_c(state->live.runners[i]->name);
     PG_TRY(run_judge_init(&state->judge, args, names, count));
+    PG_TRY(run_ranges(args, state->model));
     if (args->compare.sequential_runners || count == 0)
         return run_one_by_one(state, arena);
     return stream_all(state);
@@ -331,6 +357,8 @@ static pg_status conclude(run_state *state)
     pg_status status = run_save_accuracy(state->args, state->judge.comparison);
     if (status == NULL)
         status = run_save_report(state->args, &state->savers.outputs, state->judge.comparison);
+    if (status == NULL)
+        status = run_profile_save(state->args, &state->live);
     if (status == NULL)
         status = validate_all(state, &valid);
     if (status == NULL && verdict == NULL && !valid)

@@ -85,6 +85,8 @@ pg_status run_savers_open(run_savers *savers, const run_args *args)
     }
     if (args->compare.save_report != NULL)
         PG_TRY(pg_file_check_writable(args->compare.save_report));
+    if (args->native.save_profile != NULL)
+        PG_TRY(pg_file_check_writable(args->native.save_profile));
     if (paths->save_input_blob.set) {
         PG_LOG_INFO("Saving raw inference input tensors to: %s", paths->save_input_blob.text);
         PG_TRY(pg_path_make_dirs(paths->save_input_blob.text));

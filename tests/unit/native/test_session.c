@@ -4,6 +4,7 @@
 
 #include "base/interrupt.h"
 #include "native/native.h"
+#include "native/profile.h"
 #include "native/watch.h"
 #include "onnx/build.h"
 #include "onnx/edit.h"
@@ -334,10 +335,13 @@ TEST(watch_names_the_first_nan_and_the_overflow)
     CHECK_OK(run(&f));
     const pg_watch_row *bad = pg_watch_first_bad(watch);
     CHECK(bad != NULL && pg_str_is(bad->node, "root"));
-    CHECK_INT(pg_watch_count(watch), 4);
-    const pg_watch_row *square = pg_watch_row_at(watch, 0);
+    CHECK_INT(pg_watch_count(watch), 5);
+    const pg_watch_row *input = pg_watch_row_at(watch, 0), *square = pg_watch_row_at(watch, 1);
+    CHECK(pg_str_is(input->tensor, "x") && input->op_type.len == 0);
+    CHECK_INT(input->overflow[PG_WATCH_F16], 1);
     CHECK_INT(square->overflow[PG_WATCH_F16], 1);
     CHECK_INT(square->overflow[PG_WATCH_BF16], 0);
+    CHECK(square->min > 0 && square->min < 1.1e-6 && square->max > 9.9e9); /* no zero among the elements */
     CHECK_INT(square->underflow[PG_WATCH_F8E5M2], 1);
     CHECK_INT(square->underflow[PG_WATCH_INT8], 1);
     CHECK(pg_watch_row_is_risky(square, 1u << PG_WATCH_F16, 0.5));
@@ -346,7 +350,50 @@ TEST(watch_names_the_first_nan_and_the_overflow)
     end(&f);
 }
 
-/* (x + 1e8) - 1e8 loses x in float32 and keeps it in the reference mode. */
+TEST(profile_splits_time_among_nodes)
+{
+    enum { COUNT = 20000, RUNS = 3 };
+    fixture f;
+    begin(&f);
+    io(&f, "x", "y");
+    f.model_wire = pg_build_model(&f.arena, f.graph, 17);
+    pg_build_opset(&f.arena, f.model_wire, "local", 1);
+    pg_wire_message *function = pg_build_function(&f.arena, f.model_wire, "local", "Twice", "a", "b", 17);
+    pg_build_node(&f.arena, function, "Exp", "inner", "a", "t");
+    pg_build_node(&f.arena, function, "Neg", "", "t", "b");
+    node(&f, "local::Twice", "call1", "x", "m");
+    node(&f, "local::Twice", "call2", "m", "y");
+    CHECK_OK(plan(&f, NULL));
+    float *x = calloc(COUNT, sizeof *x);
+    give(&f, "x", COUNT, x);
+    pg_profile *profile = pg_profile_new();
+    pg_session_observe(f.session, pg_profile_observer(profile));
+    for (int i = 0; i < RUNS; i++) {
+        CHECK_OK(run(&f));
+        pg_profile_end_run(profile, 1.0);
+    }
+    size_t n_nodes, n_operators;
+    const pg_profile_row *nodes = pg_profile_nodes(profile, &n_nodes);
+    const pg_profile_row *operators = pg_profile_operators(profile, &n_operators);
+    double self = 0, total = 0;
+    CHECK_INT(n_nodes, 6);
+    CHECK_INT(n_operators, 3);
+    for (size_t i = 0; i < n_nodes; i++) {
+        self += nodes[i].self;
+        total += pg_str_is(nodes[i].op_type, "Twice") ? nodes[i].total : 0;
+        CHECK_INT(nodes[i].calls, RUNS);
+        CHECK(i == 0 || nodes[i].self <= nodes[i - 1].self);
+    }
+    CHECK_NEAR(self, total, 1e-9); /* all time is in the two calls, and is counted once */
+    for (size_t i = 0; i < n_operators; i++)
+        CHECK_INT(operators[i].calls, 2 * RUNS);
+    CHECK_NEAR(pg_profile_seconds(profile), RUNS, 0);
+    pg_session_observe(f.session, NULL);
+    pg_profile_free(profile);
+    free(x);
+    end(&f);
+}
+
 /* A sum that float64 alone gets wrong. */
 TEST(reference_mode_sums_are_compensated)
 {
@@ -376,6 +423,7 @@ TEST(reference_mode_sums_are_compensated)
     end(&f);
 }
 
+/* (x + 1e8) - 1e8 loses x in float32 and keeps it in the reference mode. */
 TEST(float64_mode_keeps_what_float32_loses)
 {
     for (int wide = 0; wide < 2; wide++) {
@@ -404,4 +452,4 @@ TEST_MAIN(RUN(runs_in_any_file_order); RUN(cycle_is_named); RUN(dangling_tensor_
           RUN(function_that_calls_itself_is_refused); RUN(endless_loop_is_stopped);
           RUN(interrupt_stops_a_run); RUN(observer_sees_every_node);
           RUN(watch_names_the_first_nan_and_the_overflow); RUN(float64_mode_keeps_what_float32_loses);
-          RUN(reference_mode_sums_are_compensated);)
+          RUN(reference_mode_sums_are_compensated); RUN(profile_splits_time_among_nodes);)

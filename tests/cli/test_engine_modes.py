@@ -1,0 +1,149 @@
+"""What the built-in engine tells beside outputs: profiles, ranges, origins of NaN, noise floors."""
+
+import json
+import unittest
+
+from support import Case, model, node, relu_model, value_info, weight
+
+
+class Engine(Case):
+    def setUp(self):
+        super().setUp()
+        self.save("m.onnx", relu_model())
+
+    def save(self, name, payload):
+        (self.folder / name).write_bytes(payload)
+
+    def json(self, name):
+        return json.loads((self.folder / name).read_text())
+
+
+class Profile(Engine):
+    def test_tables(self):
+        out = self.run_it("run", "m.onnx", "--native", "--profile", "--iterations", "3", "--no-native-optimization").out
+        self.assertRegex(out, r"\| Profile \| [\d.]+ ms per inference, [\d.]+ ms of it in 2 nodes\n")
+        self.assertRegex(out, r"---- Nodes ----\n.*operator +node\n(.*\n)*.* Add +n_add\n")
+        self.assertRegex(out, r"---- Operators ----\n.*operator +nodes\n(.*\n)*.* Relu +1\n")
+
+    def test_number_of_rows(self):
+        out = self.run_it("run", "m.onnx", "--native", "--profile", "1", "--no-native-optimization").out
+        self.assertRegex(out, r"\.\.\. and 1 more nodes with [\d.]+ ms\n")
+        for bad in ("0", "-3", "many"):
+            err = self.run_it("run", "m.onnx", "--native", f"--profile={bad}", rc=1).err
+            self.assertIn(f"option '--profile': '{bad}' is not a number of rows above 0", err)
+
+    def test_file(self):
+        for words in ([], ["--sequential-runners"]):
+            out = self.run_it("run", "m.onnx", "--native", "--native", "--save-profile", "p.json", "--iterations", "3",
+                              "--warm-up", "2", "--no-native-optimization", *words).out
+            self.assertIn("[I] Saving the profile to p.json\n", out)
+            self.assertNotIn("---- Nodes ----", out)
+            profile = self.json("p.json")
+            self.assertEqual((profile["format"], profile["version"], profile["model"]), ("polygraphy-profile", 1,
+                                                                                       "m.onnx"))
+            self.assertEqual(len(profile["runners"]), 2)
+            for runner in profile["runners"]:
+                self.assertEqual(runner["inferences"], 3)
+                self.assertEqual({n["node"]: n["calls"] for n in runner["nodes"]}, {"n_add": 3, "n_relu": 3})
+                self.assertLess(sum(n["self_seconds"] for n in runner["nodes"]), runner["seconds"])
+                self.assertEqual({n["op_type"]: n["nodes"] for n in runner["operators"]}, {"Add": 1, "Relu": 1})
+
+    def test_without_the_engine(self):
+        self.run_it("run", "m.onnx", "--native", "--save-outputs", "a.json")
+        out = self.run_it("run", "--load-outputs", "a.json", "a.json", "--profile").out
+        self.assertIn("[W] Option: --profile does nothing here", out)
+
+    def test_memory(self):
+        self.assertRegex(self.run_it("run", "m.onnx", "--native", "-v").out,
+                         r"\[V\] native-runner-N0\S+ +\| Peak memory of tensors, without weights: [\d.]+ MiB\n")
+
+
+class Ranges(Engine):
+    """x in [1000, 2000]: x * x is beyond fp16 and fp8, 1 / (x * x) / 1e6 is below them."""
+
+    RANGE = ["--val-range", "[1000,2000]"]
+
+    def setUp(self):
+        super().setUp()
+        self.save("r.onnx", model([node("Mul", ["x", "x"], ["square"], "n_square"),
+                                   node("Reciprocal", ["square"], ["inverse"]),
+                                   node("Mul", ["inverse", "small"], ["y"], "n_small")], [value_info("x", [8])],
+                                  [value_info("y", [8])], [weight("small", [1], [1e-6])]))
+
+    def test_table(self):
+        out = self.run_it("run", "r.onnx", "--native", "--range-report", *self.RANGE).out
+        for line in ("[I] Range Report | 5 floating-point tensors of a float32 run of the built-in engine",
+                     "[I]     fp16: 1 tensor(s) overflow, 1 lose more than 10% of their elements to 0",
+                     "[I]     bf16: 0 tensor(s) overflow, 0 lose more than 10% of their elements to 0"):
+            self.assertIn(line + "\n", out)
+        self.assertRegex(out, r"\n +1e\+06 +\S+e\+06 +1e\+06  over 8 .* square \(Mul 'n_square'\)\n")
+        self.assertRegex(out, r"\n .*zero 100%.* inverse \(Reciprocal\)\n")
+        self.assertRegex(out, r"\n .*zero 100%.* small \(input or weight\)\n")
+
+    def test_types(self):
+        out = self.run_it("run", "r.onnx", "--native", "--range-report", "fp8", *self.RANGE).out
+        self.assertIn("fp8-e4m3: ", out)
+        self.assertIn("fp8-e5m2: ", out)
+        self.assertNotIn("fp16", out.replace("--range-report fp8", ""))
+        self.assertIn("'fp61' is not one of fp16, bf16, fp8, fp8-e4m3, fp8-e5m2, int8; did you mean 'fp16'?",
+                      self.run_it("run", "r.onnx", "--native", "--range-report", "fp61", rc=1).err)
+
+    def test_file(self):
+        out = self.run_it("run", "r.onnx", "--save-range-report", "r.json", *self.RANGE).out
+        self.assertNotIn("Range Report |", out)
+        report = self.json("r.json")
+        self.assertEqual((report["format"], report["version"]), ("polygraphy-range-report", 1))
+        rows = {row["tensor"]: row for row in report["tensors"]}
+        self.assertEqual(list(rows), ["x", "square", "inverse", "small", "y"])
+        self.assertEqual(rows["square"]["overflow"], {"fp16": 8, "bf16": 0, "fp8-e4m3": 8, "fp8-e5m2": 8, "int8": 0})
+        self.assertEqual(rows["y"]["underflow"]["fp16"], 8)
+        self.assertEqual((rows["square"]["node"], rows["square"]["count"]), ("n_square", 8))
+        self.assertGreater(rows["square"]["min"], 9e5)
+        self.assertTrue(rows["y"]["at_risk"])
+
+    def test_needs_a_model(self):
+        self.assertIn("--range-report needs a model", self.run_it("run", "--range-report", rc=1).err)
+
+    def test_unwritable(self):
+        (self.folder / "file").write_text("")
+        self.run_it("run", "r.onnx", "--save-range-report", "file/r.json", rc=1)
+
+
+class Origins(Engine):
+    """y = log(x) * 0 with x < 0: the NaN is Log's."""
+
+    def setUp(self):
+        super().setUp()
+        self.save("n.onnx", model([node("Neg", ["x"], ["a"], "n_neg"), node("Log", ["a"], ["b"], "n_log"),
+                                   node("Mul", ["b", "b"], ["y"], "n_mul")], [value_info("x", [4])],
+                                  [value_info("y", [4])]))
+
+    def test_first_bad_node(self):
+        for words in ([], ["--sequential-runners"]):
+            result = self.run_it("run", "n.onnx", "--native", "--validate", "--val-range", "[1,2]", *words, rc=1)
+            line = ("[E] First NaN or Inf from finite inputs: Log 'n_log', in tensor 'b' | 4 NaN and 0 Inf among 4 "
+                    "elements\n")
+            self.assertIn(line, result.out)
+            self.assertLess(result.out.index("NaN Detected"), result.out.index(line))
+
+    def test_valid_outputs_say_nothing(self):
+        self.assertNotIn("First NaN", self.run_it("run", "n.onnx", "--native", "--validate", "--val-range", "[-2,-1]").out)
+
+    def test_inf_that_becomes_nan(self):
+        self.save("i.onnx", model([node("Reciprocal", ["zero"], ["inf"], "n_inf"), node("Sub", ["inf", "inf"], ["d"], "n_sub"),
+                                   node("Add", ["x", "d"], ["y"], "n_add")], [value_info("x", [1])],
+                                  [value_info("y", [1])], [weight("zero", [1], [0])]))
+        out = self.run_it("run", "i.onnx", "--native", "--validate", rc=1).out
+        self.assertIn("[E] First NaN or Inf from finite inputs: Reciprocal 'n_inf', in tensor 'inf' | 0 NaN and 1 Inf among 1 "
+                      "elements\n", out)
+        self.assertIn("[E] First NaN: Sub 'n_sub', in tensor 'd' | 1 NaN and 0 Inf among 1 elements\n", out)
+
+    def test_weight_with_nan(self):
+        self.save("w.onnx", model([node("Add", ["x", "w"], ["y"])], [value_info("x", [1])], [value_info("y", [1])],
+                                  [weight("w", [1], [float("nan")])]))
+        out = self.run_it("run", "w.onnx", "--native", "--validate", rc=1).out
+        self.assertIn("[E] The input or weight 'w' has 1 NaN and 0 Inf itself\n", out)
+
+
+if __name__ == "__main__":
+    unittest.main()
