@@ -150,12 +150,15 @@ static bool is_shape_tensor(const pg_input_shape *shape, const pg_io *input)
            (uint64_t)type->dims[0].value == shape->rank;
 }
 
-static void warn_shape(const pg_io *input, const pg_input_shape *shape)
+/* A shape with open dims cannot make data: the model's own is used, as the peer does, with a warning. One
+ * that contradicts the model is a mistake of the command line: running another shape than the one asked for
+ * would hide it. */
+static pg_status refuse_shape(const pg_io *input, const pg_input_shape *shape)
 {
     pg_buf own = {0}, given = {0};
+    pg_status status = NULL;
     put_model_shape(&own, &input->type);
     put_list(&given, shape->rank, shape->dims);
-    pg_str name = input->name;
     if (has_open_dim(shape->rank, shape->dims))
         PG_LOG_ONCE(
             PG_WARNING,
@@ -163,15 +166,15 @@ static void warn_shape(const pg_io *input, const pg_input_shape *shape)
             "min=None, max=None) is dynamic.\nDynamic shapes cannot be used to generate inference data. "
             "Will use default shape instead.\nTo avoid this, please provide a fixed shape to the data "
             "loader. ",
-            PG_STR_ARG(name), pg_buf_cstr(&own), pg_buf_cstr(&given));
+            PG_STR_ARG(input->name), pg_buf_cstr(&own), pg_buf_cstr(&given));
     else
-        PG_LOG_ONCE(PG_WARNING,
-                    "Input tensor: %" PG_STR_FMT " [shape=%s] | Cannot use provided custom shape: "
-                    "BoundedShape(%s, min=None, max=None) to override tensor shape. Will use default shape "
-                    "instead.",
-                    PG_STR_ARG(name), pg_buf_cstr(&own), pg_buf_cstr(&given));
+        status = pg_err(PG_ERR_INVALID,
+                        "input '%" PG_STR_FMT
+                        "' cannot have the shape %s that --input-shapes gives: the model states %s",
+                        PG_STR_ARG(input->name), pg_buf_cstr(&given), pg_buf_cstr(&own));
     pg_buf_deinit(&own);
     pg_buf_deinit(&given);
+    return status;
 }
 
 /* The model's own shape, with 1 for every open dim. */
@@ -376,7 +379,7 @@ static pg_status make_input(const pg_loader_options *options, pg_io_list inputs,
         memcpy(dims, shape->dims, rank * sizeof *dims);
     } else {
         if (shape != NULL)
-            warn_shape(input, shape);
+            PG_TRY(refuse_shape(input, shape));
         PG_TRY(default_shape(input, &rank, dims));
     }
     PG_TRY_CTX(pg_tensor_alloc(out, input->type.elem, rank, dims), "for input '%" PG_STR_FMT "'",

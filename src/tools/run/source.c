@@ -51,8 +51,9 @@ void run_source_close(run_source *source)
 
 /* ---- Fitting ---- */
 
-/* By exact name, by a name that contains the other in any case, or by position. */
-static const pg_named_value *find_input(const pg_feed *feed, pg_str name, size_t position)
+/* By exact name, or by a name that contains the other in any case. The peer goes on by position; data under a
+ * name that has nothing to do with the input is rather a mistake. */
+static const pg_named_value *find_input(const pg_feed *feed, pg_str name)
 {
     for (size_t i = 0; i < feed->count; i++)
         if (pg_str_is(name, feed->items[i].name))
@@ -62,7 +63,19 @@ static const pg_named_value *find_input(const pg_feed *feed, pg_str name, size_t
         if (pg_str_contains_nocase(name, other) || pg_str_contains_nocase(other, name))
             return &feed->items[i];
     }
-    return position < feed->count ? &feed->items[position] : NULL;
+    return NULL;
+}
+
+static pg_status missing_input(const pg_feed *feed, pg_str name)
+{
+    pg_buf names = {0};
+    for (size_t i = 0; i < feed->count; i++)
+        pg_buf_printf(&names, "%s'%s'", i > 0 ? ", " : "", feed->items[i].name);
+    pg_status status = pg_err(PG_ERR_INVALID,
+                              "the input data has nothing for the model's input '%" PG_STR_FMT "'; it has %s",
+                              PG_STR_ARG(name), names.len > 0 ? pg_buf_cstr(&names) : "no tensors");
+    pg_buf_deinit(&names);
+    return status;
 }
 
 static pg_status cast_tensor(const pg_io *input, pg_tensor *tensor)
@@ -138,11 +151,9 @@ pg_status run_source_fit(const pg_feed *feed, pg_runner *runner, pg_feed *out)
     pg_io_list inputs = runner->ops->inputs(runner);
     for (size_t i = 0; i < inputs.count; i++) {
         const pg_io *input = &inputs.items[i];
-        const pg_named_value *found = find_input(feed, input->name, i);
+        const pg_named_value *found = find_input(feed, input->name);
         if (found == NULL)
-            return pg_err(PG_ERR_INVALID,
-                          "Input tensor: %" PG_STR_FMT " | Does not exist in the provided input data.",
-                          PG_STR_ARG(input->name));
+            return missing_input(feed, input->name);
         if (!pg_str_is(input->name, found->name))
             PG_LOG_WARNING("Input tensor: %" PG_STR_FMT
                            " | Buffer name (%s) does not match expected input name (%" PG_STR_FMT ").",
