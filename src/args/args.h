@@ -159,6 +159,7 @@ extern const pg_group pg_group_compare;
 
 typedef struct pg_args_simple {
     pg_arg_list rtol_text, atol_text, stat_text, quantile_text;
+    const char *tolerance; /* "auto" or NULL */
     bool infinities_compare_equal, show_heatmaps, show_error_plot;
     const char *save_heatmaps, *save_error_plot;
 

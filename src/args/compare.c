@@ -122,6 +122,10 @@ static const pg_option simple_rows[] = {
          "out0:1e-4"},
     {"--atol --abs-tol", PG_FIELD(pg_args_simple, atol_text), .metavar = "[NAME:]ATOL",
      .default_text = "1e-5", .help = "absolute tolerance, for all or for one output"},
+    {"--tolerance", PG_FIELD(pg_args_simple, tolerance), .choices = "auto", .flags = PG_OPTION_OURS,
+     .help =
+         "auto: measure with the built-in engine how far float32 rounding alone moves each output, and take "
+         "tolerances from that where --rtol and --atol give none"},
     {"--check-error-stat", PG_FIELD(pg_args_simple, stat_text), .metavar = "[NAME:]STAT",
      .default_text = "elemwise",
      .help =

@@ -145,5 +145,79 @@ class Origins(Engine):
         self.assertIn("[E] The input or weight 'w' has 1 NaN and 0 Inf itself\n", out)
 
 
+class Tolerance(Engine):
+    """y = x w + b, 4 in 1000 out: rounding moves it by some 1e-7."""
+
+    def matrix(self, shift=0.0):
+        values = [((i * 7919) % 2000 - 1000) / 1000 for i in range(4000)]
+        values[17] += shift
+        return model([node("MatMul", ["x", "w"], ["y"], "n_mm")], [value_info("x", [2, 4])], [value_info("y", [2, 1000])],
+                     [weight("w", [4, 1000], values)])
+
+    def setUp(self):
+        super().setUp()
+        self.save("a.onnx", self.matrix())
+
+    def test_finds_what_the_default_tolerance_hides(self):
+        self.save("b.onnx", self.matrix(8e-6))
+        self.run_it("run", "a.onnx", "--native", "--save-outputs", "a.json")
+        self.run_it("run", "b.onnx", "--native", "--load-outputs", "a.json")
+        self.run_it("run", "a.onnx", "--native", "--load-outputs", "a.json", "--tolerance", "auto")
+        out = self.run_it("run", "b.onnx", "--native", "--load-outputs", "a.json", "--tolerance", "auto", rc=1).out
+        self.assertRegex(out, r"\[I\] Tolerance \| Measured with the built-in engine: float32 \(optimised, as written, "
+                              r"portable\) against float64, 1 iteration\(s\) \| noise floor: abs=\S+e-0[678] \(output 'y'\)\n")
+        self.assertRegex(out, r"\n\[I\]     Output: 'y' \| rtol=\S+, atol=\S+ \| noise abs=\S+, rel=\S+ of its largest value "
+                              r"\S+ \| 4 times (that|one unit in the last place)\n")
+        self.assertRegex(out, r"Tolerance: \[abs=\S+e-0[67], rel=\S+e-0[67]\]")
+
+    def test_given_tolerances_count(self):
+        self.save("b.onnx", self.matrix(8e-6))
+        self.run_it("run", "a.onnx", "--native", "--save-outputs", "a.json")
+        out = self.run_it("run", "b.onnx", "--native", "--load-outputs", "a.json", "--tolerance", "auto", "--atol", "1e-4").out
+        self.assertIn("atol=", out)
+        self.assertIn(" (not used: --atol is given) | ", out)
+        self.assertNotIn("--rtol is given", out)
+        self.assertIn("Tolerance: [abs=0.0001, rel=", out)
+        out = self.run_it("run", "b.onnx", "--native", "--load-outputs", "a.json", "--tolerance", "auto", "--rtol", "y:1",
+                          "--atol", "other:1").out
+        self.assertIn(" (not used: --rtol is given), ", out)
+        self.assertNotIn("--atol is given", out)
+
+    def test_iterations_and_names_of_runners(self):
+        out = self.run_it("run", "a.onnx", "--native", "--native", "--tolerance", "auto", "--iterations", "5").out
+        self.assertIn("against float64, 3 iteration(s)", out)
+        self.assertIn("native-runner-N0-", out)
+        self.assertIn("Passed: 5/5 iterations", out)
+
+    def test_integers_must_be_equal(self):
+        self.save("i.onnx", model([node("ArgMax", ["x"], ["y"])], [value_info("x", [9, 3])], [value_info("y", [1, 3], 7)]))
+        out = self.run_it("run", "i.onnx", "--native", "--native", "--tolerance", "auto").out
+        self.assertIn("Output: 'y' | rtol=0, atol=0 | rounding does not change it: must be equal\n", out)
+
+    def test_nan_is_not_measured(self):
+        self.save("n.onnx", model([node("Add", ["x", "one"], ["s"]), node("Sub", ["s", "one"], ["d"]),
+                                   node("Div", ["one", "d"], ["y"])], [value_info("x", [1])], [value_info("y", [1])],
+                                  [weight("one", [1], [1])]))
+        out = self.run_it("run", "n.onnx", "--native", "--native", "--tolerance", "auto", "--val-range", "[1e-10,2e-10]",
+                          "--infinities-compare-equal").out
+        self.assertIn("[W]     Output: 'y' | No tolerance measured: rounding changes which elements are NaN or infinite; the "
+                      "given or default ones hold\n", out)
+
+    def test_bad_use(self):
+        self.assertIn("invalid choice: 'none'", self.run_it("run", "a.onnx", "--native", "--tolerance", "none", rc=2).err)
+        self.run_it("run", "a.onnx", "--native", "--save-outputs", "a.json")
+        self.assertIn("--tolerance auto needs the ONNX model", self.run_it(
+            "run", "--load-outputs", "a.json", "a.json", "--tolerance", "auto", rc=1).err)
+        out = self.run_it("run", "a.onnx", "--native", "--native", "--tolerance", "auto", "--compare", "indices",
+                          "--postprocess", "top-1").out
+        self.assertIn("[W] Option: --tolerance is only valid for comparison function(s): ['simple'].", out)
+        self.assertNotIn("noise floor", out)
+        self.save("odd.onnx", model([node("Frobnicate", ["x"], ["y"], "odd")], [value_info("x", [1])],
+                                    [value_info("y", [1])]))
+        err = self.run_it("run", "odd.onnx", "--tolerance", "auto", rc=1).err
+        self.assertIn("'Frobnicate'", err)
+        self.assertIn("while measuring tolerances with the built-in engine", err)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -7,6 +7,7 @@
  *     profile.c  where the built-in engine's time goes
  *     probe.c    extra runs of the built-in engine
  *     ranges.c   values that smaller types cannot hold; where NaN and Inf come from
+ *     noise.c    tolerances measured from rounding alone
  *     judge.c    validation and comparison of live and loaded runs
  *     describe.c names, types and shapes as text
  */
@@ -144,6 +145,13 @@ PG_MUST_USE pg_status run_probe_watch(const run_args *args, pg_model *model, siz
 PG_MUST_USE pg_status run_ranges(const run_args *args, pg_model *model);
 /* Logs which node made the first NaN or Inf of iteration `index`, or why that cannot be told. */
 void run_blame(const run_args *args, pg_model *model, size_t index);
+
+/* ---- noise.c ---- */
+
+/* --tolerance auto: adds measured tolerances to the options of `simple` and says why they are what they are.
+ * No session may be active. */
+PG_MUST_USE pg_status run_tolerances(const run_args *args, pg_model *model, pg_arena *arena,
+                                     pg_compare_options *options);
 
 /* ---- judge.c ---- */
 

@@ -66,10 +66,13 @@ static bool lies_in(pg_arena *arena, const char *path, const char *folder)
 
 static pg_status check_overlap(const run_args *args, pg_arena *arena)
 {
-    const char *saves[] = {
-        args->inference.save_inputs, args->inference.save_outputs, args->inference.save_input_blob.text,
-        args->compare.save_report,   args->compare.save_accuracy,  args->native.save_profile,
-        args->ranges.save};
+    const char *saves[] = {args->inference.save_inputs,
+                           args->inference.save_outputs,
+                           args->inference.save_input_blob.text,
+                           args->compare.save_report,
+                           args->compare.save_accuracy,
+                           args->native.save_profile,
+                           args->ranges.save};
     const pg_arg_list *loads[] = {&args->data.load_inputs, &args->compare.load_outputs};
     for (size_t s = 0; s < PG_COUNT(saves); s++) {
         if (saves[s] == NULL)
@@ -123,6 +126,8 @@ static pg_status check(const run_args *args, pg_arena *arena)
             "the model path, and also that it's not being consumed as an argument for another parameter");
     if (args->model.path == NULL && args->ranges.wanted)
         return pg_err(PG_ERR_INVALID, "--range-report needs a model");
+    if (args->model.path == NULL && args->simple.tolerance != NULL)
+        return pg_err(PG_ERR_INVALID, "--tolerance auto needs the ONNX model, to measure with");
     PG_TRY(check_overlap(args, arena));
     warn_idle(args, &pg_group_onnxrt, &args->onnxrt, "--onnxrt", arena);
     warn_idle(args, &pg_group_native, &args->native, "--native --onnx --trt", arena);
@@ -328,7 +333,8 @@ static pg_status validate_all(run_state *state, bool *out_valid)
 static pg_status infer_and_compare(run_state *state, pg_arena *arena)
 {
     const run_args *args = state->args;
-    bool needed = args->runners.names.count > 0 || args->onnx_save.path != NULL || args->ranges.wanted;
+    bool needed = args->runners.names.count > 0 || args->onnx_save.path != NULL || args->ranges.wanted ||
+                  args->simple.tolerance != NULL;
     if (args->model.path != NULL && needed) {
         PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &state->model));
         PG_TRY(pg_args_save_onnx(&args->onnx_save, state->model));
@@ -343,6 +349,7 @@ static pg_status infer_and_compare(run_state *state, pg_arena *arena)
         names[i] = pg_str_c(state->live.runners[i]->name);
     PG_TRY(run_judge_init(&state->judge, args, names, count));
     PG_TRY(run_ranges(args, state->model));
+    PG_TRY(run_tolerances(args, state->model, arena, &state->judge.options));
     if (args->compare.sequential_runners || count == 0)
         return run_one_by_one(state, arena);
     return stream_all(state);
