@@ -321,13 +321,32 @@ typedef struct where_job {
     size_t size;
 } where_job;
 
-#define WHERE(T)                                                                                        \
-    do {                                                                                                \
-        const T *x = (const T *)job->x + offsets[1], *y = (const T *)job->y + offsets[2];               \
-        T *z = (T *)job->z + at;                                                                        \
-        const uint8_t *c = job->condition + offsets[0];                                                 \
-        for (size_t i = 0; i < n; i++)                                                                  \
-            z[i] = c[(int64_t)i * steps[0]] != 0 ? x[(int64_t)i * steps[1]] : y[(int64_t)i * steps[2]]; \
+#define WHERE_LOOP(x_at, y_at)       \
+    PG_IVDEP                         \
+    for (size_t i = 0; i < n; i++) { \
+        a = x[x_at], b = y[y_at];    \
+        z[i] = c[i] != 0 ? a : b;    \
+    }
+/* A condition that is repeated chooses a whole row. */
+#define WHERE(T)                                                                          \
+    do {                                                                                  \
+        const T *x = (const T *)job->x + offsets[1], *y = (const T *)job->y + offsets[2]; \
+        T *z = (T *)job->z + at, a, b;                                                    \
+        const uint8_t *c = job->condition + offsets[0];                                   \
+        if (steps[0] == 0) {                                                              \
+            const T *from = *c != 0 ? x : y;                                              \
+            int64_t step = *c != 0 ? steps[1] : steps[2];                                 \
+            for (size_t i = 0; i < n; i++)                                                \
+                z[i] = from[(int64_t)i * step];                                           \
+        } else if (steps[1] != 0 && steps[2] != 0) {                                      \
+            WHERE_LOOP(i, i)                                                              \
+        } else if (steps[1] != 0) {                                                       \
+            WHERE_LOOP(i, 0)                                                              \
+        } else if (steps[2] != 0) {                                                       \
+            WHERE_LOOP(0, i)                                                              \
+        } else {                                                                          \
+            WHERE_LOOP(0, 0)                                                              \
+        }                                                                                 \
     } while (0)
 
 static void where_row(void *context, uint64_t at, size_t n, const int64_t *offsets, const int64_t *steps)

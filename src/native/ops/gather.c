@@ -155,6 +155,31 @@ static pg_status check_fits(const pg_op *op, const pg_tensor *small, const pg_te
     return NULL;
 }
 
+/* One row of results; `step` is what an index moves along the axis, `move` what a place in the row moves. */
+#define PICK(T)                                                            \
+    for (size_t i = 0; i < n; i++)                                         \
+        ((T *)to)[i] = ((const T *)from)[(size_t)at[i] * step + i * move]; \
+    break
+
+static void pick_row(char *to, const char *from, const int64_t *at, size_t n, size_t step, size_t move,
+                     size_t size)
+{
+    switch (size) {
+    case 1:
+        PICK(uint8_t);
+    case 2:
+        PICK(uint16_t);
+    case 4:
+        PICK(uint32_t);
+    case 8:
+        PICK(uint64_t);
+    default:
+        for (size_t i = 0; i < n; i++)
+            memcpy(to + i * size, from + ((size_t)at[i] * step + i * move) * size, size);
+        break;
+    }
+}
+
 static pg_status run_gather_elements(pg_op *op)
 {
     PG_TRY(pg_op_need(op, 2));
@@ -172,10 +197,11 @@ static pg_status run_gather_elements(pg_op *op)
     PG_TRY(pg_move_in(op, x, &elements));
     PG_TRY(pg_move_out(op, 0, x->dtype, indices->rank, indices->dims, &out));
     position_init(&p, indices, x, axis);
-    size_t size = out.size, stride = (size_t)product(x, axis + 1, x->rank);
-    for (uint64_t i = 0; i < out.count; i++, position_next(&p))
-        memcpy((char *)out.data + i * size,
-               (const char *)elements + ((size_t)p.base + (size_t)at[i] * stride) * size, size);
+    p.rank--; /* whole rows of the last dim */
+    size_t row = (size_t)indices->dims[p.rank], stride = (size_t)product(x, axis + 1, x->rank);
+    for (uint64_t i = 0; i < out.count; i += row, position_next(&p))
+        pick_row((char *)out.data + i * out.size, (const char *)elements + (size_t)p.base * out.size, at + i,
+                 row, stride, axis == p.rank ? 0 : 1, out.size);
     return pg_move_done(&out);
 }
 

@@ -10,6 +10,7 @@
 #include "base/threads.h"
 #include "native/kernel.h"
 #include "native/ops/exact.h"
+#include "native/ops/extreme.h"
 #include "native/ops/move.h"
 #include "native/ops/simd.h"
 
@@ -96,8 +97,17 @@ enum { LANES = 16, PIECE = 4096 };
 PIECES_F32(sum_f32, 0.0f, a + v, a + v)
 PIECES_F32(abs_f32, 0.0f, a + fabsf(v), a + v)
 PIECES_F32(square_f32, 0.0f, a + v * v, a + v)
-PIECES_F32(max_f32, -INFINITY, v > a || v != v ? v : a, v > a || v != v ? v : a)
-PIECES_F32(min_f32, INFINITY, v < a || v != v ? v : a, v < a || v != v ? v : a)
+
+PG_SIMD static double max_f32(double acc, const float *x, size_t n)
+{
+    double v = (double)pg_extreme_max(x, n);
+    return v > acc || v != v ? v : acc;
+}
+PG_SIMD static double min_f32(double acc, const float *x, size_t n)
+{
+    double v = (double)pg_extreme_min(x, n);
+    return v < acc || v != v ? v : acc;
+}
 
 static double prod_f32(double acc, const float *x, size_t n)
 {

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/threads.h"
+#include "native/ops/extreme.h"
 #include "native/ops/move.h"
 #include "native/ops/order.h"
 #include "native/ops/simd.h"
@@ -89,7 +90,8 @@ static int64_t find_best(const arg_job *job, const char *line)
         size_t n = PG_MIN((size_t)KEYS_AT_ONCE, job->n - first);
         (void)pg_order_keys(job->dtype, line + first * job->inner * job->size, (int64_t)job->inner, n, keys);
         for (size_t i = 0; i < n; i++) {
-            uint64_t key = job->smallest ? ~keys[i] : keys[i];
+            bool nan = job->dtype == PG_F64 && keys[i] == UINT64_MAX; /* wins either way, as in NumPy */
+            uint64_t key = job->smallest && !nan ? ~keys[i] : keys[i];
             if (key > best || (first + i == 0) || (job->last && key == best)) {
                 best = key;
                 at = (int64_t)(first + i);
@@ -99,12 +101,60 @@ static int64_t find_best(const arg_job *job, const char *line)
     return at;
 }
 
+/* float32 along contiguous lines: the extreme value first, then where it is. */
+PG_SIMD static float line_extreme(const float *x, size_t n, bool smallest)
+{
+    return smallest ? pg_extreme_min(x, n) : pg_extreme_max(x, n);
+}
+
+static int64_t find_best_f32(const arg_job *job, const float *x)
+{
+    float best = line_extreme(x, job->n, job->smallest);
+    for (size_t i = 0; i < job->n; i++) {
+        size_t at = job->last ? job->n - 1 - i : i;
+        if (x[at] == best || (best != best && x[at] != x[at]))
+            return (int64_t)at;
+    }
+    return 0;
+}
+
+/* float32 along other axes: neighbouring lines together. */
+PG_SIMD static void find_best_columns(const arg_job *job, const float *x, size_t width, int64_t *y)
+{
+    float best[KEYS_AT_ONCE];
+    int32_t at[KEYS_AT_ONCE];
+    float sign = job->smallest ? -1.0f : 1.0f;
+    bool last = job->last;
+    for (size_t j = 0; j < width; j++) {
+        best[j] = sign * x[j];
+        at[j] = 0;
+    }
+    for (size_t k = 1; k < job->n; k++)
+        for (size_t j = 0; j < width; j++) {
+            float v = sign * x[k * job->inner + j];
+            int nan = (v != v) & ((best[j] == best[j]) | last);
+            int take = (v > best[j]) | ((v == best[j]) & last) | nan;
+            best[j] = take ? v : best[j];
+            at[j] = take ? (int32_t)k : at[j];
+        }
+    for (size_t j = 0; j < width; j++)
+        y[j] = at[j];
+}
+
 static void arg_lines(void *context, size_t begin, size_t end)
 {
     const arg_job *job = context;
-    for (size_t i = begin; i < end; i++)
-        job->y[i] =
-            find_best(job, job->x + (i / job->inner * job->n * job->inner + i % job->inner) * job->size);
+    bool floats = job->dtype == PG_F32 && job->n <= INT32_MAX;
+    for (size_t i = begin, step = 1; i < end; i += step) {
+        size_t column = i % job->inner;
+        const char *line = job->x + (i / job->inner * job->n * job->inner + column) * job->size;
+        if (floats && job->inner > 1) {
+            step = PG_MIN(PG_MIN((size_t)KEYS_AT_ONCE, job->inner - column), end - i);
+            find_best_columns(job, (const float *)line, step, job->y + i);
+        } else {
+            job->y[i] = floats ? find_best_f32(job, (const float *)line) : find_best(job, line);
+        }
+    }
 }
 
 static pg_status arg(pg_op *op, bool smallest)

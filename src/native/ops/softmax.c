@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/threads.h"
 #include "native/kernel.h"
+#include "native/ops/extreme.h"
 #include "native/ops/simd.h"
 #include "native/ops/vmath.h"
 
@@ -23,26 +24,15 @@ enum { COLUMNS = 64, LANES = 16 };
 
 PG_SIMD static float row_max(const float *x, size_t n)
 {
-    float lanes[LANES], most = -INFINITY;
-    size_t i = 0;
-    for (size_t k = 0; k < LANES; k++)
-        lanes[k] = -INFINITY;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t k = 0; k < LANES; k++)
-            lanes[k] = x[i + k] > lanes[k] ? x[i + k] : lanes[k];
-    for (; i < n; i++)
-        most = x[i] > most ? x[i] : most;
-    for (size_t k = 0; k < LANES; k++)
-        most = lanes[k] > most ? lanes[k] : most;
-    return most;
+    return pg_extreme_max(x, n);
 }
 
-/* y = e^(x - shift); y may be x. */
+/* y = e^(x - shift) for a shift that is no smaller than any x; y may be x. */
 PG_SIMD static void row_exp(float *y, const float *x, size_t n, float shift)
 {
     PG_IVDEP
     for (size_t i = 0; i < n; i++)
-        y[i] = pg_vexp(x[i] - shift);
+        y[i] = pg_vexp_below_zero(x[i] - shift);
 }
 
 PG_SIMD static double row_sum(const float *x, size_t n)
@@ -111,7 +101,7 @@ PG_SIMD static void softmax_columns(float *y, const float *x, size_t n, size_t i
     for (size_t k = 0; k < n; k++) {
         PG_IVDEP
         for (size_t j = 0; j < width; j++) {
-            float e = pg_vexp(x[k * inner + j] - most[j]);
+            float e = pg_vexp_below_zero(x[k * inner + j] - most[j]);
             sum[j] += e;
             if (!want_log)
                 y[k * inner + j] = e;

@@ -172,8 +172,6 @@ REAL_OP(op_sqrt, PG_GRAIN_CHEAP, sqrtf(x), sqrt(x))
 REAL_OP(op_reciprocal, PG_GRAIN_CHEAP, 1.0f / x, 1.0 / x)
 REAL_OP(op_exp, PG_GRAIN_COSTLY, pg_vexp(x), exp(x))
 REAL_OP(op_log, PG_GRAIN_COSTLY, pg_vlog(x), log(x))
-REAL_OP(op_sin, PG_GRAIN_COSTLY, sinf(x), sin(x))
-REAL_OP(op_cos, PG_GRAIN_COSTLY, cosf(x), cos(x))
 REAL_OP(op_tan, PG_GRAIN_COSTLY, tanf(x), tan(x))
 REAL_OP(op_asin, PG_GRAIN_COSTLY, asinf(x), asin(x))
 REAL_OP(op_acos, PG_GRAIN_COSTLY, acosf(x), acos(x))
@@ -199,6 +197,50 @@ REAL_OP_1(op_celu, PG_GRAIN_COSTLY, "alpha", 1.0f, x < 0.0f ? a * expm1_below_ze
 REAL_OP_1(op_swish, PG_GRAIN_COSTLY, "alpha", 1.0f, x *pg_vsigmoid(a *x), x *sigmoid_f64_of(a *x))
 REAL_OP_2(op_hard_sigmoid, PG_GRAIN_CHEAP, "alpha", 0.2f, "beta", 0.5f, clamp01(a *x + b),
           clamp01_f64(a *x + b))
+
+/* Angles too large for the vectorised reduction go through the C library, in blocks that have one. */
+PG_SIMD static void sines(float *y, const float *x, size_t n, int64_t quarters)
+{
+    PG_IVDEP
+    for (size_t i = 0; i < n; i++)
+        y[i] = pg_vsin(x[i], quarters);
+}
+static void sines_in_blocks(float *y, const float *x, size_t n, int64_t quarters)
+{
+    enum { BLOCK = 256 };
+    for (size_t first = 0; first < n; first += BLOCK) {
+        size_t width = PG_MIN((size_t)BLOCK, n - first);
+        bool large = false;
+        for (size_t i = 0; i < width; i++)
+            large |= fabsf(x[first + i]) > PG_VSIN_MOST;
+        if (!large)
+            sines(y + first, x + first, width, quarters);
+        for (size_t i = 0; large && i < width; i++)
+            y[first + i] = quarters != 0 ? cosf(x[first + i]) : sinf(x[first + i]);
+    }
+}
+static void sin_f32(void *y, const void *x, size_t n, const unary_args *args)
+{
+    (void)args;
+    sines_in_blocks(y, x, n, 0);
+}
+static void cos_f32(void *y, const void *x, size_t n, const unary_args *args)
+{
+    (void)args;
+    sines_in_blocks(y, x, n, 1);
+}
+LOOP(sin, f64, double, double, , sin(x))
+LOOP(cos, f64, double, double, , cos(x))
+static const unary_function op_sin = {{[PG_F32] = sin_f32, [PG_F64] = sin_f64}, PG_GRAIN_COSTLY};
+static const unary_function op_cos = {{[PG_F32] = cos_f32, [PG_F64] = cos_f64}, PG_GRAIN_COSTLY};
+static pg_status run_op_sin(pg_op *op)
+{
+    return unary(op, &op_sin, &(unary_args){0});
+}
+static pg_status run_op_cos(pg_op *op)
+{
+    return unary(op, &op_cos, &(unary_args){0});
+}
 
 /* Opset 1 states rounded defaults. */
 REAL(selu, PG_GRAIN_COSTLY, b *(x > 0.0f ? x : a * expm1_below_zero(x)),
@@ -228,10 +270,11 @@ static pg_status run_gelu(pg_op *op)
 }
 
 /* Functions of every number type. Negating the smallest signed integer wraps around. */
-#define INTEGERS(X, name)                                                                  \
-    X(name, i8, int8_t)                                                                    \
-    X(name, i16, int16_t) X(name, i32, int32_t) X(name, i64, int64_t) X(name, u8, uint8_t) \
-        X(name, u16, uint16_t) X(name, u32, uint32_t) X(name, u64, uint64_t)
+#define INTEGERS(X, name)                                                                   \
+    X(name, i8, int8_t)                                                                     \
+    X(name, i16, int16_t)                                                                   \
+    X(name, i32, int32_t) X(name, i64, int64_t) X(name, u8, uint8_t) X(name, u16, uint16_t) \
+        X(name, u32, uint32_t) X(name, u64, uint64_t)
 #define SIGNED_ROWS(name) \
     [PG_I8] = name##_i8, [PG_I16] = name##_i16, [PG_I32] = name##_i32, [PG_I64] = name##_i64
 #define UNSIGNED_ROWS(name) \

@@ -23,38 +23,50 @@ PG_INLINE uint32_t pg_bits_of_float(float value)
     memcpy(&bits, &value, sizeof bits);
     return bits;
 }
-/* 2^n for n in [-126, 127]. */
+/* 2^n for n in [-126, 127]; any bits otherwise. */
 PG_INLINE float pg_vexp2i(int32_t n)
 {
-    return pg_float_of_bits((uint32_t)(n + 127) << 23);
+    return pg_float_of_bits(((uint32_t)n + 127u) << 23);
 }
 
-/* x = n ln 2 + r with |r| <= ln 2 / 2; e^r = 1 + r + r^2 p(r). Adding 1.5 * 2^23 rounds to an integer and
- * leaves it in the low bits. The power of two is applied in two halves: it may be out of range as one. */
-PG_INLINE float pg_vexp(float x)
+/* e^r for |r| <= ln 2 / 2, as 1 + r + r^2 p(r). */
+PG_INLINE float pg_vexp_reduced(float r)
 {
-    const float round = 12582912.0f;
-    float c = x < -104.0f ? -104.0f : x;
-    c = c > 89.0f ? 89.0f : c;
-    float shifted = c * 1.44269504f + round;
-    int32_t n = (int32_t)(pg_bits_of_float(shifted) - pg_bits_of_float(round));
-    float fn = shifted - round;
-    float r = c - fn * 0.693359375f;
-    r = r - fn * -2.12194440e-4f;
     float p = 0.000197903457f;
     p = p * r + 0.00139446603f;
     p = p * r + 0.00833349675f;
     p = p * r + 0.0416662954f;
     p = p * r + 0.166666657f;
     p = p * r + 0.5f;
-    float y = (p * r) * r + r + 1.0f;
-    int32_t half = n >> 1;
-    half = half < -80 ? -80 : half; /* only for NaN, whose n means nothing */
-    half = half > 80 ? 80 : half;
-    int32_t rest = n - half;
-    rest = rest < -80 ? -80 : rest;
-    rest = rest > 80 ? 80 : rest;
-    return y * pg_vexp2i(half) * pg_vexp2i(rest);
+    return (p * r) * r + r + 1.0f;
+}
+
+/* x = n ln 2 + r. Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. The power of two is
+ * applied in two halves: it may be out of range as one. For NaN, n means nothing and the result is NaN
+ * anyway. */
+PG_INLINE float pg_vexp(float x)
+{
+    const float round = 12582912.0f;
+    float c = x < -104.0f ? -104.0f : x;
+    c = c > 89.0f ? 89.0f : c;
+    float shifted = c * 1.44269504f + round;
+    int32_t n = (int32_t)(pg_bits_of_float(shifted) - pg_bits_of_float(round)), half = n >> 1;
+    float fn = shifted - round;
+    float r = c - fn * 0.693359375f;
+    r = r - fn * -2.12194440e-4f;
+    return pg_vexp_reduced(r) * pg_vexp2i(half) * pg_vexp2i((int32_t)((uint32_t)n - (uint32_t)half));
+}
+
+/* The same for x <= 0, with 0 in place of results below e^-87 (1.6e-38). */
+PG_INLINE float pg_vexp_below_zero(float x)
+{
+    const float round = 12582912.0f;
+    float c = x < -87.0f ? -87.0f : x;
+    float shifted = c * 1.44269504f + round, fn = shifted - round;
+    float r = c - fn * 0.693359375f;
+    r = r - fn * -2.12194440e-4f;
+    float y = pg_vexp_reduced(r) * pg_float_of_bits((pg_bits_of_float(shifted) << 23) + 0x3f800000u);
+    return x < -87.0f ? 0.0f : y;
 }
 
 /* x = m 2^e with m in [sqrt(1/2), sqrt(2)); log m = f - f^2 / 2 + f^3 q(f), f = m - 1. */
@@ -139,6 +151,25 @@ PG_INLINE float pg_verf(float x)
     q = q * t + 0.00017812413f;
     float large = __builtin_copysignf(1.0f - pg_vexp(q), x);
     return a < 1.0f ? p * x : large;
+}
+
+/* sin(x + quarters pi / 2) for |x| up to PG_VSIN_MOST: x less a multiple of pi / 2 in float64, where the
+ * Taylor polynomials on [-pi / 4, pi / 4] are far more exact than float32. Error below 1 unit. */
+#define PG_VSIN_MOST 1e6f
+PG_INLINE float pg_vsin(float x, int64_t quarters)
+{
+    const double round = 6755399441055744.0;
+    double shifted = (double)x * 0.63661977236758134308 + round, r = (double)x, n = shifted - round;
+    int64_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits += quarters;
+    r = r - n * 1.57079632673412561417;
+    r = r - n * 6.07710050650619224932e-11;
+    double z = r * r;
+    double s = r + r * z * (-1.0 / 6 + z * (1.0 / 120 + z * (-1.0 / 5040 + z * (1.0 / 362880))));
+    double c = 1.0 + z * (-0.5 + z * (1.0 / 24 + z * (-1.0 / 720 + z * (1.0 / 40320 - z * (1.0 / 3628800)))));
+    double y = (bits & 1) != 0 ? c : s;
+    return (float)((bits & 2) != 0 ? -y : y);
 }
 
 #endif

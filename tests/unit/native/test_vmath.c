@@ -62,9 +62,44 @@ static float call_erf(float x)
     return pg_verf(x);
 }
 
+/* Angles beyond the documented range are folded into it. */
+static float call_sin(float x)
+{
+    return pg_vsin(fmodf(x, PG_VSIN_MOST), 0);
+}
+static double exact_sin(double x)
+{
+    return sin(fmod(x, (double)PG_VSIN_MOST));
+}
+static float call_cos(float x)
+{
+    return pg_vsin(fmodf(x, PG_VSIN_MOST), 1);
+}
+static double exact_cos(double x)
+{
+    return cos(fmod(x, (double)PG_VSIN_MOST));
+}
+
+TEST(sin_and_cos_are_within_1_ulp)
+{
+    CHECK(worst(call_sin, exact_sin) < 1);
+    CHECK(worst(call_cos, exact_cos) < 1);
+}
 TEST(exp_is_within_2_ulp)
 {
     CHECK(worst(call_exp, exp) < 2);
+}
+static float call_exp_below_zero(float x)
+{
+    return pg_vexp_below_zero(-fabsf(x));
+}
+static double exact_exp_below_zero(double x)
+{
+    return fabs(x) > 87 ? 0 : exp(-fabs(x));
+}
+TEST(exp_below_zero_is_within_2_ulp)
+{
+    CHECK(worst(call_exp_below_zero, exact_exp_below_zero) < 2);
 }
 TEST(log_is_within_2_ulp)
 {
@@ -92,6 +127,6 @@ TEST(signed_zero_is_kept)
     CHECK(signbit(pg_verf(-0.0f)));
 }
 
-TEST_MAIN(RUN(exp_is_within_2_ulp); RUN(log_is_within_2_ulp); RUN(log1p_is_within_2_ulp);
-          RUN(tanh_is_within_3_ulp); RUN(sigmoid_is_within_3_ulp); RUN(erf_is_within_3_ulp);
-          RUN(signed_zero_is_kept);)
+TEST_MAIN(RUN(sin_and_cos_are_within_1_ulp); RUN(exp_is_within_2_ulp); RUN(exp_below_zero_is_within_2_ulp);
+          RUN(log_is_within_2_ulp); RUN(log1p_is_within_2_ulp); RUN(tanh_is_within_3_ulp);
+          RUN(sigmoid_is_within_3_ulp); RUN(erf_is_within_3_ulp); RUN(signed_zero_is_kept);)
