@@ -180,5 +180,7 @@ extern const pg_kernel pg_kernels_ml_maps[];
 extern const pg_kernel pg_kernels_ml_linear[];
 extern const pg_kernel pg_kernels_ml_trees[];
 extern const pg_kernel pg_kernels_ml_svm[];
+extern const pg_kernel pg_kernels_training[];
+extern const pg_kernel pg_kernels_flex_attention[];
 
 #endif

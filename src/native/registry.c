@@ -42,6 +42,8 @@ static const pg_kernel *const families[] = {
     pg_kernels_ml_linear,
     pg_kernels_ml_trees,
     pg_kernels_ml_svm,
+    pg_kernels_training,
+    pg_kernels_flex_attention,
 };
 
 /* Rows with the same domain and operator are chained, newest family first. */

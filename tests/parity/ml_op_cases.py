@@ -246,7 +246,7 @@ def add_svm_classifiers(add, rng, x, kernel, kernel_params, post):
         if (classes, post) == (2, "PROBIT"):  # it leaves the second score unset
             continue
         pairs = classes * (classes - 1) // 2
-        for probability in (False, True) if post != "PROBIT" else (False,):  # which is steep near 0 and 1
+        for probability in (False, True) if post not in ("PROBIT", "SOFTMAX_ZERO") else (False,):  # which are steep near 0
             for positive in (False, True):
                 for texts_as_labels in (False, True):
                     vectors = [int(n) for n in rng.integers(1, 4, classes)]
@@ -263,9 +263,9 @@ def add_svm_classifiers(add, rng, x, kernel, kernel_params, post):
                         attributes["classlabels_ints"] = [7, 8, 9, 10][:classes]
                     add(f"svm_classifier_{kernel}_{post}_{classes}_{probability:d}{positive:d}{texts_as_labels:d}", "SVMClassifier",
                         [x], attributes, 2, domain=ML, rtol=1e-4, atol=5e-4 if post == "PROBIT" else 1e-5)
-    for classes in (2, 3):
+    for classes in (3, 4):  # with two, ONNX Runtime's label is not the one of the larger score
         if kernel == "LINEAR":
-            attributes = {"coefficients": floats(rng, classes * 3).tolist(), "rho": [.25] * classes, "classlabels_ints": [7, 8, 9][:classes],
+            attributes = {"coefficients": floats(rng, classes * 3).tolist(), "rho": [.25] * classes, "classlabels_ints": [7, 8, 9, 10][:classes],
                           "kernel_params": kernel_params, "post_transform": post}
             add(f"svm_classifier_weights_{classes}_{post}", "SVMClassifier", [x], attributes, 2, domain=ML,
                 atol=5e-4 if post == "PROBIT" else 1e-6)
