@@ -142,6 +142,9 @@ PG_MUST_USE pg_status pg_op_broadcast(const pg_op *op, const pg_tensor *a, const
 /* The kernel for an operator at an opset version, or NULL. `domain` "" is ai.onnx. */
 const pg_kernel *pg_kernel_find(pg_str domain, pg_str op_type, int64_t opset);
 
+/* Every table, in the order of registry.c; for lists of what the engine knows. */
+const pg_kernel *const *pg_kernel_families(size_t *count);
+
 /* Tables of the families (native/ops/), each ended by a row with op_type NULL; listed once in registry.c. */
 extern const pg_kernel pg_kernels_unary[];
 extern const pg_kernel pg_kernels_random[];
@@ -182,5 +185,6 @@ extern const pg_kernel pg_kernels_ml_trees[];
 extern const pg_kernel pg_kernels_ml_svm[];
 extern const pg_kernel pg_kernels_training[];
 extern const pg_kernel pg_kernels_flex_attention[];
+extern const pg_kernel pg_kernels_image_decoder[];
 
 #endif

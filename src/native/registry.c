@@ -44,6 +44,7 @@ static const pg_kernel *const families[] = {
     pg_kernels_ml_svm,
     pg_kernels_training,
     pg_kernels_flex_attention,
+    pg_kernels_image_decoder,
 };
 
 /* Rows with the same domain and operator are chained, newest family first. */
@@ -101,4 +102,10 @@ const pg_kernel *pg_kernel_find(pg_str domain, pg_str op_type, int64_t opset)
         if (opset >= entry->kernel->since && (entry->kernel->until == 0 || opset <= entry->kernel->until))
             return entry->kernel;
     return NULL;
+}
+
+const pg_kernel *const *pg_kernel_families(size_t *count)
+{
+    *count = PG_COUNT(families);
+    return families;
 }

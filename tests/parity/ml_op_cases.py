@@ -223,6 +223,31 @@ def add_ensembles(add, rng):
             domain=ML, opset=5)
 
 
+def add_maps(add, rng):
+    scores = floats(rng, 3, 4)
+    add("zip_numbers", "ZipMap", [scores], {"classlabels_int64s": [3, 1, 9, 2]}, domain=ML)
+    add("zip_texts", "ZipMap", [scores], {"classlabels_strings": ["d", "a", "c", "b"]}, domain=ML)
+    add("zip_row", "ZipMap", [scores[0]], {"classlabels_int64s": [3, 1, 9, 2]}, domain=ML)
+    add("zip_labels", "ZipMap", [scores], {"classlabels_int64s": [3, 1]}, domain=ML, refused=True)
+    numbers = (np.array([5, 2, 7]), np.float32([1.5, -2, 1e10]))
+    words = (np.array([3, 0]), texts("12", "-7"))
+    for cast in ("TO_FLOAT", "TO_STRING", "TO_INT64"):
+        add(f"cast_map_{cast}", "CastMap", [numbers], {"cast_to": cast}, domain=ML)
+    # Of integers to texts its Python interface cannot make maps, and of float64 neither.
+    for cast, dense, sparse in (("TO_FLOAT", np.float32([[-7, 12]]), np.float32([[-7, 0, 0, 12, 0]])),
+                                ("TO_INT64", np.array([[-7, 12]]), np.array([[-7, 0, 0, 12, 0]])),
+                                ("TO_STRING", texts("-7", "12", shape=(1, 2)), texts("-7", "", "", "12", "", shape=(1, 5)))):
+        add(f"cast_map_text_{cast}", "CastMap", [words], {"cast_to": cast}, domain=ML, expected=[dense])
+        add(f"cast_map_sparse_{cast}", "CastMap", [words], {"cast_to": cast, "map_form": "SPARSE", "max_map": 5}, domain=ML,
+            expected=[sparse])
+    add("cast_map_beyond", "CastMap", [words], {"map_form": "SPARSE", "max_map": 3}, domain=ML, refused=True)
+    add("dict_text", "DictVectorizer", [(texts("b", "z"), np.float32([4, 8]))], {"string_vocabulary": ["a", "b", "z"]}, domain=ML)
+    add("dict_number", "DictVectorizer", [(np.array([4, 1]), np.float64([.5, 8]))], {"int64_vocabulary": [1, 2, 4]}, domain=ML,
+        expected=[np.array([[8, 0, .5]])])
+    add("dict_to_text", "DictVectorizer", [(np.array([4, 1]), texts("x", "y"))], {"int64_vocabulary": [1, 2, 4]}, domain=ML,
+        expected=[texts("y", "", "x", shape=(1, 3))])
+
+
 def add_svm(add, rng):
     params = {"LINEAR": [0., 0., 0.], "POLY": [.3, .5, 3.], "RBF": [.4, 0., 0.], "SIGMOID": [.2, .1, 0.]}
     for kernel, kernel_params in params.items():
@@ -273,5 +298,5 @@ def add_svm_classifiers(add, rng, x, kernel, kernel_params, post):
 
 def cases(add):
     rng = np.random.default_rng(7)
-    for part in (add_features, add_encoders, add_linear, add_trees, add_ensembles, add_svm):
+    for part in (add_features, add_encoders, add_linear, add_trees, add_ensembles, add_maps, add_svm):
         part(add, rng)

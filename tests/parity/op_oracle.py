@@ -10,6 +10,8 @@ MODULE is a file beside this one with a function `cases(add)`, which calls
 
 once per case. Inputs are arrays, or None for an omitted one. What ONNX Runtime answers is the expectation; a case
 that it refuses is an error of the test, unless the case says `refused=True`: then it must be refused here as well.
+With `expected=[...]` the case knows its answer, for operators that ONNX Runtime does not have. An input that is a pair
+(keys, values) is a map; an output that is a pair (keys, rows of values) is a sequence of maps.
 """
 import fnmatch
 import importlib
@@ -34,7 +36,11 @@ def build(case):
     inputs, names = [], []
     for i, array in enumerate(case["inputs"]):
         names.append("" if array is None else f"in{i}")
-        if array is not None:
+        if isinstance(array, tuple):
+            keys, values = (element_type(part) for part in array)
+            inputs.append(helper.make_value_info(f"in{i}", helper.make_map_type_proto(
+                keys, helper.make_tensor_type_proto(values, None))))
+        elif array is not None:
             inputs.append(helper.make_tensor_value_info(f"in{i}", element_type(array), [None] * array.ndim))
     outputs = [f"out{i}" for i in range(case["n_outputs"])]
     node = helper.make_node(case["op_type"], names, outputs, name="node", domain=case["domain"], **case["attributes"])
@@ -45,24 +51,41 @@ def build(case):
     return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
 
-def write_tensor(folder, name, array):
-    path = os.path.join(folder, name + ".pb")
+def tensor_of(name, array):
     array = np.asarray(array)
     if array.dtype.kind in "OUS":
-        tensor = helper.make_tensor(name, TensorProto.STRING, array.shape, [str(s).encode() for s in array.ravel()])
+        return helper.make_tensor(name, TensorProto.STRING, array.shape, [str(s).encode() for s in array.ravel()])
+    return numpy_helper.from_array(array, name)
+
+
+def write_value(folder, name, value):
+    """Writes the file of a value and answers its kind, as case.txt names it. Maps are sequences of keys and values."""
+    if isinstance(value, tuple):
+        proto = onnx.SequenceProto(elem_type=onnx.SequenceProto.TENSOR)
+        proto.tensor_values.extend([tensor_of("", part) for part in value])
     else:
-        tensor = numpy_helper.from_array(array, name)
-    with open(path, "wb") as file:
-        file.write(tensor.SerializeToString())
+        proto = tensor_of(name, value)
+    with open(os.path.join(folder, name + ".pb"), "wb") as file:
+        file.write(proto.SerializeToString())
+    return "map" if isinstance(value, tuple) else "tensor"
 
 
 def run_reference(model, case):
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    feed = {f"in{i}": a.astype(object) if a.dtype.kind in "US" else a
+    feed = {f"in{i}": a
             for i, a in enumerate(case["inputs"]) if a is not None}
-    return session.run(None, feed)
+    feed = {name: dict(zip(value[0].tolist(), value[1].tolist())) if isinstance(value, tuple) else value
+            for name, value in feed.items()}
+    return [maps_of(result) for result in session.run(None, feed)]
+
+
+def maps_of(result):
+    if not isinstance(result, list) or not isinstance(result[0], dict):
+        return result
+    keys = np.array(list(result[0]), dtype=object if isinstance(next(iter(result[0])), str) else np.int64)
+    return keys, np.array([[row[key] for key in keys] for row in result], np.float32)
 
 
 def write_case(root, case):
@@ -71,18 +94,17 @@ def write_case(root, case):
     os.makedirs(folder)
     onnx.save(model, os.path.join(folder, "model.onnx"))
     try:
-        results = run_reference(model, case)
+        results = run_reference(model, case) if case["expected"] is None else case["expected"]
         refusal = None
     except Exception as error:
         results, refusal = [], error
     lines = [f"rtol {case['rtol']}", f"atol {case['atol']}"]
     for i, array in enumerate(case["inputs"]):
         if array is not None:
-            write_tensor(folder, f"in{i}", array)
-            lines.append(f"input tensor in{i} in{i}.pb")
+            lines.append(f"input {write_value(folder, f'in{i}', array)} in{i} in{i}.pb")
     for i, array in enumerate(results):
-        write_tensor(folder, f"out{i}", array)
-        lines.append(f"output tensor out{i} out{i}.pb")
+        kind = write_value(folder, f"out{i}", array)
+        lines.append(f"output {'maps' if kind == 'map' else kind} out{i} out{i}.pb")
     with open(os.path.join(folder, "case.txt"), "w") as file:
         file.write("\n".join(lines) + "\n")
     return refusal
@@ -103,13 +125,13 @@ def main():
     wanted, names = [], set()
 
     def add(name, op_type, inputs, attributes=None, n_outputs=1, domain="", opset=1, base_opset=21, rtol=1e-5, atol=1e-6,
-            refused=False):
+            refused=False, expected=None):
         assert name not in names, name
         names.add(name)
         if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
             wanted.append(dict(name=name, op_type=op_type, inputs=inputs, attributes=attributes or {},
                                n_outputs=n_outputs, domain=domain, opset=opset, base_opset=base_opset, rtol=rtol, atol=atol,
-                               refused=refused))
+                               refused=refused, expected=expected))
 
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     importlib.import_module(module).cases(add)

@@ -18,6 +18,9 @@ class Operators(unittest.TestCase):
     def test_text(self):
         self.check("text_op_cases")
 
+    def test_images(self):
+        self.check("image_op_cases")
+
     def test_machine_learning(self):
         self.check("ml_op_cases")
 

@@ -120,6 +120,45 @@ static pg_status parse_sequence(pg_wire_source source, pg_str message, pg_value 
     return cursor.status;
 }
 
+static pg_status copy_element(const pg_tensor *from, size_t i, pg_value *out)
+{
+    const size_t size = pg_dtype_get(from->dtype)->bits / 8;
+    pg_tensor view, copy;
+    PG_TRY(pg_tensor_borrow(&view, from->dtype, 0, NULL, (const char *)from->data + i * size));
+    PG_TRY(pg_tensor_copy(&copy, &view));
+    *out = pg_value_of_tensor(copy);
+    return NULL;
+}
+
+/* From a sequence of two tensors, keys and values: one map, or with `rows` a sequence of maps, one for each
+ * row of values. */
+static pg_status make_maps(const pg_value *pair, bool rows, pg_value *out)
+{
+    if (pair->kind != PG_VALUE_SEQUENCE || pair->sequence.count != 2)
+        return pg_err(PG_ERR_INVALID, "a map needs keys and values");
+    const pg_tensor *keys = &pair->sequence.items[0].tensor, *values = &pair->sequence.items[1].tensor;
+    const size_t n = (size_t)pg_tensor_count(keys), n_maps = rows ? (size_t)values->dims[0] : 1;
+    *out = (pg_value){.kind = PG_VALUE_SEQUENCE};
+    out->sequence.items = pg_calloc(n_maps, sizeof(pg_value));
+    out->sequence.count = n_maps;
+    for (size_t m = 0; m < n_maps; m++) {
+        pg_value *map = &out->sequence.items[m];
+        *map = (pg_value){.kind = PG_VALUE_MAP, .elem = values->dtype};
+        map->map.keys = PG_NEW(pg_tensor);
+        map->map.items = pg_calloc(n, sizeof(pg_value));
+        map->map.count = n;
+        PG_TRY(pg_tensor_copy(map->map.keys, keys));
+        for (size_t i = 0; i < n; i++)
+            PG_TRY(copy_element(values, m * n + i, &map->map.items[i]));
+    }
+    if (!rows) {
+        pg_value *items = out->sequence.items;
+        *out = items[0];
+        free(items);
+    }
+    return NULL;
+}
+
 static pg_status load_value(node_case *test, const char *folder, const case_value *value, pg_value *out)
 {
     char path[4096];
@@ -132,6 +171,13 @@ static pg_status load_value(node_case *test, const char *folder, const case_valu
     pg_str bytes = {(const char *)map.data, (size_t)map.size};
     if (strcmp(value->kind, "sequence") == 0)
         return parse_sequence(source, bytes, out);
+    if (strncmp(value->kind, "map", 3) == 0) {
+        pg_value pair;
+        PG_TRY(parse_sequence(source, bytes, &pair));
+        pg_status status = make_maps(&pair, strcmp(value->kind, "maps") == 0, out);
+        pg_value_deinit(&pair);
+        return status;
+    }
     if (strcmp(value->kind, "optional") == 0)
         return parse_optional(source, bytes, out);
     PG_TRY(pg_tensor_parse_pb(map.data, map.size, path, &tensor, NULL));
@@ -202,6 +248,11 @@ static pg_status compare_values(const pg_value *got, const pg_value *want, const
         return pg_err(PG_ERR_FAILED, "kind of value %d, expected %d", (int)got->kind, (int)want->kind);
     if (want->kind == PG_VALUE_TENSOR)
         return compare_tensors(&got->tensor, &want->tensor, test, values);
+    if (want->kind == PG_VALUE_MAP) {
+        PG_TRY_CTX(compare_tensors(got->map.keys, want->map.keys, test, values), "keys");
+        for (size_t i = 0; i < want->map.count; i++)
+            PG_TRY_CTX(compare_values(&got->map.items[i], &want->map.items[i], test, values), "value %zu", i);
+    }
     if (want->kind != PG_VALUE_SEQUENCE)
         return NULL;
     if (got->sequence.count != want->sequence.count)

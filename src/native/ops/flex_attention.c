@@ -24,12 +24,22 @@ static pg_status read_shapes(pg_op *op, flex *f)
     if (q->rank != 4 || k->rank != 4 || v->rank != 4)
         return pg_op_err(op, PG_ERR_INVALID, "queries, keys and values must have rank 4");
     if (k->dims[0] != q->dims[0] || v->dims[0] != q->dims[0] || k->dims[1] != v->dims[1] ||
-        k->dims[2] != v->dims[2] || k->dims[3] != q->dims[3] || k->dims[1] == 0 || q->dims[1] % k->dims[1] != 0)
+        k->dims[2] != v->dims[2] || k->dims[3] != q->dims[3] || k->dims[1] == 0 ||
+        q->dims[1] % k->dims[1] != 0)
         return pg_op_err(op, PG_ERR_INVALID, "queries, keys and values do not fit each other");
-    *f = (flex){.dtype = q->dtype, .inner = q->dtype, .size = q->dtype == PG_F64 ? 8 : 4,
-                .batch = (size_t)q->dims[0], .heads = (size_t)q->dims[1], .kv_heads = (size_t)k->dims[1],
-                .queries = (size_t)q->dims[2], .keys = (size_t)k->dims[2], .depth = (size_t)q->dims[3],
-                .v_depth = (size_t)v->dims[3], .q = q->data, .k = k->data, .v = v->data};
+    *f = (flex){.dtype = q->dtype,
+                .inner = q->dtype,
+                .size = q->dtype == PG_F64 ? 8 : 4,
+                .batch = (size_t)q->dims[0],
+                .heads = (size_t)q->dims[1],
+                .kv_heads = (size_t)k->dims[1],
+                .queries = (size_t)q->dims[2],
+                .keys = (size_t)k->dims[2],
+                .depth = (size_t)q->dims[3],
+                .v_depth = (size_t)v->dims[3],
+                .q = q->data,
+                .k = k->data,
+                .v = v->data};
     float scale;
     int64_t precision;
     PG_TRY(pg_op_attr_f(op, "scale", 0, &scale));
@@ -66,15 +76,28 @@ static void multiply_head(const flex *f, size_t item, char *packed, bool values)
     const size_t from = (b * f->kv_heads + kv) * f->keys;
     char *scores = f->scores + item * f->queries * f->keys * s;
     if (values) {
-        pg_gemm_pack(f->dtype, f->keys, f->v_depth, f->v + from * f->v_depth * s, f->v_depth, false, 1, packed);
-        pg_gemm_run(&(pg_gemm){.dtype = f->dtype, .m = f->queries, .n = f->v_depth, .k = f->keys, .a = scores,
-                               .lda = f->keys, .b = packed, .c = f->y + item * f->queries * f->v_depth * s,
+        pg_gemm_pack(f->dtype, f->keys, f->v_depth, f->v + from * f->v_depth * s, f->v_depth, false, 1,
+                     packed);
+        pg_gemm_run(&(pg_gemm){.dtype = f->dtype,
+                               .m = f->queries,
+                               .n = f->v_depth,
+                               .k = f->keys,
+                               .a = scores,
+                               .lda = f->keys,
+                               .b = packed,
+                               .c = f->y + item * f->queries * f->v_depth * s,
                                .ldc = f->v_depth});
         return;
     }
     pg_gemm_pack(f->dtype, f->depth, f->keys, f->k + from * f->depth * s, f->depth, true, f->scale, packed);
-    pg_gemm_run(&(pg_gemm){.dtype = f->dtype, .m = f->queries, .n = f->keys, .k = f->depth,
-                           .a = f->q + item * f->queries * f->depth * s, .lda = f->depth, .b = packed, .c = scores,
+    pg_gemm_run(&(pg_gemm){.dtype = f->dtype,
+                           .m = f->queries,
+                           .n = f->keys,
+                           .k = f->depth,
+                           .a = f->q + item * f->queries * f->depth * s,
+                           .lda = f->depth,
+                           .b = packed,
+                           .c = scores,
                            .ldc = f->keys});
 }
 
@@ -95,20 +118,20 @@ static void value_parts(void *context, size_t begin, size_t end)
 }
 
 /* Rows that are masked everywhere become zero. */
-#define DEFINE_SOFTMAX(T, SUFFIX, EXP)               \
-    static void softmax_##SUFFIX(T *x, size_t n)     \
-    {                                                \
-        T top = -(T)INFINITY, sum = 0;               \
-        for (size_t i = 0; i < n; i++)               \
-            top = x[i] > top ? x[i] : top;           \
-        if (top == -(T)INFINITY)                     \
-            top = 0;                                 \
-        for (size_t i = 0; i < n; i++) {             \
-            x[i] = EXP(x[i] - top);                  \
-            sum += x[i];                             \
-        }                                            \
-        for (size_t i = 0; i < n; i++)               \
-            x[i] = sum != 0 ? x[i] / sum : 0;        \
+#define DEFINE_SOFTMAX(T, SUFFIX, EXP)           \
+    static void softmax_##SUFFIX(T *x, size_t n) \
+    {                                            \
+        T top = -(T)INFINITY, sum = 0;           \
+        for (size_t i = 0; i < n; i++)           \
+            top = x[i] > top ? x[i] : top;       \
+        if (top == -(T)INFINITY)                 \
+            top = 0;                             \
+        for (size_t i = 0; i < n; i++) {         \
+            x[i] = EXP(x[i] - top);              \
+            sum += x[i];                         \
+        }                                        \
+        for (size_t i = 0; i < n; i++)           \
+            x[i] = sum != 0 ? x[i] / sum : 0;    \
     }
 DEFINE_SOFTMAX(float, f32, expf)
 DEFINE_SOFTMAX(double, f64, exp)

@@ -1,7 +1,5 @@
 /* Operators of ai.onnx.ml on maps: CastMap, DictVectorizer, ZipMap. */
-#include <math.h>
 #include <stdlib.h>
-#include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/map.h"
@@ -63,19 +61,14 @@ static pg_status cast_places(pg_op *op, const pg_value *map, bool sparse, int64_
     return NULL;
 }
 
-/* A value as text: numbers in the shortest form that reads back as the same float32, integers as they are. */
+/* A value as text: real numbers with six decimals. */
 static pg_str value_text(const pg_tensor *t, pg_arena *arena)
 {
     if (t->dtype == PG_STRING)
         return *(const pg_str *)t->data;
-    const double v = pg_tensor_get_f64(t, 0);
-    char text[64];
-    for (int digits = 1; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        if (strtof(text, NULL) == (float)v)
-            break;
-    }
-    return pg_arena_str(arena, pg_str_c(text));
+    if (pg_dtype_is_float(t->dtype))
+        return pg_str_c(pg_arena_printf(arena, "%f", pg_tensor_get_f64(t, 0)));
+    return pg_str_c(pg_arena_printf(arena, "%lld", (long long)pg_tensor_get_i64(t, 0)));
 }
 
 static pg_status value_number(const pg_op *op, const pg_tensor *t, double *out)
@@ -174,65 +167,95 @@ static pg_status run_dict_vectorizer(pg_op *op)
 
 /* ---- ZipMap ---- */
 
-static pg_status zip_row(const pg_tensor *x, const pg_tensor *keys, size_t row, pg_value *out)
+/* Labels in ascending order, so that equal maps are written equally, and the column that each stands for. */
+typedef struct zip_keys {
+    pg_tensor keys;
+    size_t *columns;
+} zip_keys;
+
+static int by_column_label(const void *a, const void *b, void *context)
 {
-    const size_t n = (size_t)keys->dims[0];
-    const char *from = (const char *)x->data + row * n * pg_move_size(x->dtype);
+    const ml_labels *labels = context;
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    if (labels->texts != NULL)
+        return pg_str_cmp(labels->texts[x], labels->texts[y]);
+    return (labels->numbers[x] > labels->numbers[y]) - (labels->numbers[x] < labels->numbers[y]);
+}
+
+/* The labels become a tensor of their own: the maps may outlive the model. */
+static pg_status read_zip_keys(pg_op *op, zip_keys *out)
+{
+    ml_labels labels;
+    void *memory;
+    PG_TRY(ml_attr_labels(op, "classlabels_int64s", "classlabels_strings", &labels));
+    const int64_t count = (int64_t)labels.count;
+    if (count == 0)
+        return pg_op_err(op, PG_ERR_INVALID, "class labels are missing");
+    PG_TRY(pg_op_scratch(op, labels.count * sizeof(size_t), &memory));
+    out->columns = memory;
+    for (size_t i = 0; i < labels.count; i++)
+        out->columns[i] = i;
+    qsort_r(out->columns, labels.count, sizeof(size_t), by_column_label, &labels);
+    if (labels.texts == NULL) {
+        PG_TRY(pg_tensor_alloc(&out->keys, PG_I64, 1, &count));
+        for (size_t i = 0; i < labels.count; i++)
+            ((int64_t *)out->keys.data)[i] = labels.numbers[out->columns[i]];
+        return NULL;
+    }
+    PG_TRY(pg_op_scratch(op, labels.count * sizeof(pg_str), &memory));
+    pg_str *texts = memory;
+    for (size_t i = 0; i < labels.count; i++)
+        texts[i] = labels.texts[out->columns[i]];
+    return pg_tensor_alloc_strings(&out->keys, 1, &count, texts);
+}
+
+static pg_status zip_row(const pg_tensor *x, const zip_keys *keys, size_t row, pg_value *out)
+{
+    const size_t n = (size_t)keys->keys.dims[0], size = pg_move_size(x->dtype);
     *out = (pg_value){.kind = PG_VALUE_MAP, .elem = x->dtype};
     out->map.keys = PG_NEW(pg_tensor);
-    *out->map.keys = pg_tensor_share(keys);
-    out->map.items = pg_calloc(PG_MAX(n, (size_t)1), sizeof *out->map.items);
+    *out->map.keys = pg_tensor_share(&keys->keys);
+    out->map.items = pg_calloc(n, sizeof *out->map.items);
     for (size_t i = 0; i < n; i++) {
         pg_tensor element;
         PG_TRY(pg_tensor_alloc(&element, x->dtype, 0, NULL));
-        memcpy(element.data, from + i * pg_move_size(x->dtype), pg_move_size(x->dtype));
+        memcpy(element.data, (const char *)x->data + (row * n + keys->columns[i]) * size, size);
         out->map.items[i] = pg_value_of_tensor(element);
         out->map.count++;
     }
     return NULL;
 }
 
-/* The labels as a tensor of their own: the maps may outlive the model. */
-static pg_status zip_keys(const pg_op *op, pg_tensor *out)
+static pg_status zip_rows(pg_op *op, const zip_keys *keys)
 {
-    ml_labels labels;
-    PG_TRY(ml_attr_labels(op, "classlabels_int64s", "classlabels_strings", &labels));
-    if (labels.count == 0)
-        return pg_op_err(op, PG_ERR_INVALID, "class labels are missing");
-    const int64_t count = (int64_t)labels.count;
-    if (labels.texts != NULL)
-        return pg_tensor_alloc_strings(out, 1, &count, labels.texts);
-    PG_TRY(pg_tensor_alloc(out, PG_I64, 1, &count));
-    memcpy(out->data, labels.numbers, labels.count * sizeof(int64_t));
+    const pg_tensor *x = pg_op_in(op, 0);
+    const long long n = (long long)keys->keys.dims[0];
+    if ((x->rank != 1 && x->rank != 2) || x->dims[x->rank - 1] != n)
+        return pg_op_err(op, PG_ERR_INVALID, "the input must have shape [%lld] or [N, %lld]", n, n);
+    const size_t rows = x->rank == 1 ? 1 : (size_t)x->dims[0];
+    pg_value sequence = {.kind = PG_VALUE_SEQUENCE};
+    sequence.sequence.items = pg_calloc(PG_MAX(rows, (size_t)1), sizeof *sequence.sequence.items);
+    for (size_t r = 0; r < rows; r++) {
+        pg_status status = zip_row(x, keys, r, &sequence.sequence.items[r]);
+        sequence.sequence.count++;
+        if (status != NULL) {
+            pg_value_deinit(&sequence);
+            return status;
+        }
+    }
+    pg_op_out_value(op, 0, sequence);
     return NULL;
 }
 
 static pg_status run_zip_map(pg_op *op)
 {
     PG_TRY(pg_op_need(op, 1));
-    const pg_tensor *x = pg_op_in(op, 0);
-    pg_tensor keys;
-    if (!nn_is_float(x->dtype))
+    zip_keys keys = {0};
+    if (!nn_is_float(pg_op_in(op, 0)->dtype))
         return pg_op_bad_type(op, 0);
-    PG_TRY(zip_keys(op, &keys));
-    if ((x->rank != 1 && x->rank != 2) || x->dims[x->rank - 1] != keys.dims[0]) {
-        const long long count = (long long)keys.dims[0];
-        pg_tensor_deinit(&keys);
-        return pg_op_err(op, PG_ERR_INVALID, "the input must have shape [%lld] or [N, %lld]", count, count);
-    }
-    const size_t rows = x->rank == 1 ? 1 : (size_t)x->dims[0];
-    pg_value sequence = {.kind = PG_VALUE_SEQUENCE};
-    sequence.sequence.items = pg_calloc(PG_MAX(rows, (size_t)1), sizeof *sequence.sequence.items);
-    pg_status status = NULL;
-    for (size_t r = 0; r < rows && status == NULL; r++) {
-        status = zip_row(x, &keys, r, &sequence.sequence.items[r]);
-        sequence.sequence.count++;
-    }
-    pg_tensor_deinit(&keys);
-    if (status == NULL)
-        pg_op_out_value(op, 0, sequence);
-    else
-        pg_value_deinit(&sequence);
+    PG_TRY(read_zip_keys(op, &keys));
+    pg_status status = zip_rows(op, &keys);
+    pg_tensor_deinit(&keys.keys);
     return status;
 }
 

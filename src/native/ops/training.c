@@ -47,7 +47,8 @@ static void update_range(void *context, size_t begin, size_t end)
     for (size_t i = begin; i < end; i++) {
         double v[4];
         for (size_t k = 0; k < job->step->groups; k++)
-            v[k] = job->dtype == PG_F64 ? ((const double *)job->in[k])[i] : (double)((const float *)job->in[k])[i];
+            v[k] = job->dtype == PG_F64 ? ((const double *)job->in[k])[i]
+                                        : (double)((const float *)job->in[k])[i];
         update(job->step, v);
         for (size_t k = 0; k < job->step->groups; k++)
             if (k != 1 && job->dtype == PG_F64)
@@ -69,7 +70,8 @@ static pg_status update_tensor(pg_op *op, const step *s, size_t n, size_t index)
         if (t->dtype != x->dtype)
             return pg_op_bad_type(op, input);
         if (!pg_tensor_same_shape(t, x))
-            return pg_op_err(op, PG_ERR_INVALID, "input %zu has not the shape of input %zu", input, 2 + index);
+            return pg_op_err(op, PG_ERR_INVALID, "input %zu has not the shape of input %zu", input,
+                             2 + index);
         job.in[k] = t->data;
         if (k == 1)
             continue;
@@ -96,8 +98,8 @@ static pg_status run_step(pg_op *op, step *s)
     PG_TRY(pg_op_need(op, PG_MAX(op->n_in, (size_t)3)));
     const size_t tensors = op->n_in - 2, n = tensors / s->groups;
     if (tensors % s->groups != 0 || op->n_out != n * (s->groups - 1))
-        return pg_op_err(op, PG_ERR_INVALID, "%zu inputs and %zu outputs are no groups of %zu tensors", op->n_in,
-                         op->n_out, s->groups);
+        return pg_op_err(op, PG_ERR_INVALID, "%zu inputs and %zu outputs are no groups of %zu tensors",
+                         op->n_in, op->n_out, s->groups);
     for (size_t i = 0; i < n; i++)
         PG_TRY(update_tensor(op, s, n, i));
     return NULL;
