@@ -1,21 +1,20 @@
 /* Data files: inputs, results of runs, single arrays. The extension picks the format:
  *
- *   .json              the peer's files, both directions, byte for byte
- *   no extension       a folder of 0000000000.json, 0000000001.json, ... one iteration each; it must be empty
- * or absent when written .npz               any number of arrays; iterations and runners are described in the
- * archive's comment .safetensors       the same, described in its metadata .npy .pb           one array (.pb:
- * a TensorProto) .bin .raw .dat     one array's bytes and nothing else: type and shape come from the model's
- * input or from the path ("x.bin:float32:[1,3]")
+ * - .json: the peer's files, both directions, byte for byte.
+ * - no extension: a folder of 0000000000.json, 0000000001.json, ..., one iteration each; it must be empty or absent when written.
+ * - .npz: any number of arrays; iterations and runners are described in the archive's comment.
+ * - .safetensors: the same, described in its metadata.
+ * - .npy, .pb: one array (.pb: a TensorProto).
+ * - .bin, .raw, .dat: one array's bytes and nothing else: type and shape come from the model's input or from the path
+ *   ("x.bin:float32:[1,3]").
  *
- * What a format cannot hold is refused by name (several arrays in a .npy, a sequence in a .npz), never
- * dropped. Files are mapped; arrays that lie in a file as they lie in memory are not copied, base64 is
- * decoded straight into the array. Errors name the file, the place in it (lst[0][1][3].outputs['y']) and the
- * byte offset.
+ * What a format cannot hold is refused by name (several arrays in a .npy, a sequence in a .npz), never dropped. Files are mapped;
+ * arrays that lie in a file as they lie in memory are not copied, base64 is decoded straight into the array. Errors name the
+ * file, the place in it (lst[0][1][3].outputs['y']) and the byte offset.
  *
- * Values that are not arrays, which the peer cannot save, exist in JSON only: a sequence is a list of values,
- * a map is {"map_keys": array, "map_values": [value, ...]}, an absent optional is null. Types numpy cannot
- * name are written with an extra member "dtype" beside "array" (the peer ignores it), so they survive the way
- * back. */
+ * Values that are not arrays, which the peer cannot save, exist in JSON only: a sequence is a list of values, a map is
+ * {"map_keys": array, "map_values": [value, ...]}, an absent optional is null. Types numpy cannot name are written with an extra
+ * member "dtype" beside "array" (the peer ignores it), so they survive the way back. */
 #ifndef PG_DATA_FILES_H
 #define PG_DATA_FILES_H
 
