@@ -1,0 +1,42 @@
+/* The computation behind every attention operator: softmax(scale Q K^T + bias) V for every image and head,
+ * with grouped heads, masks, windows and soft capping. The operators differ in how they state these.
+ *
+ *     attention a = {.dtype = q->dtype, .size = ..., .past = -1, .left = -1, .right = -1};
+ *     ... fill in q, k, v, out, y, batch and what applies
+ *     return attention_run(op, &a);
+ */
+#ifndef PG_NATIVE_OPS_ATTENTION_H
+#define PG_NATIVE_OPS_ATTENTION_H
+
+#include "native/ops/nn.h"
+
+/* Heads of a tensor in either form: element (b, h, s, d) lies at b * image + h * head + s * row + d. */
+typedef struct heads {
+    const char *data;
+    size_t count, length, depth; /* heads, positions, elements per position */
+    size_t image, head, row;
+} heads;
+
+typedef struct attention {
+    pg_dtype dtype;
+    size_t size, batch;
+    heads q, k, v;
+    double scale, softcap;
+    bool causal;
+    int64_t left, right; /* window; -1 = unbounded */
+    int64_t past;
+    const int64_t *lengths;
+    const pg_tensor *mask;
+    int64_t mode; /* of the scores' output */
+    char *scores_out, *y;
+    heads out;     /* data unused */
+    char *scratch; /* from here on: attention_run's own */
+    size_t per_part, n_parts;
+    uint64_t k_bytes, v_bytes, score_bytes;
+} attention;
+
+/* The caller has checked that queries, keys and values fit each other: depths, lengths, batches, and that the
+ * queries' heads are a multiple of the keys'. The mask broadcasts to (batch, heads, queries, keys). */
+PG_MUST_USE pg_status attention_run(pg_op *op, attention *a);
+
+#endif
