@@ -175,6 +175,7 @@ extern const pg_kernel pg_kernels_einsum[];
 extern const pg_kernel pg_kernels_sample[];
 extern const pg_kernel pg_kernels_signal[];
 extern const pg_kernel pg_kernels_detect[];
+extern const pg_kernel pg_kernels_stateful[];
 extern const pg_kernel pg_kernels_text[];
 extern const pg_kernel pg_kernels_tfidf[];
 extern const pg_kernel pg_kernels_ml_features[];

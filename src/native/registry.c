@@ -34,6 +34,7 @@ static const pg_kernel *const families[] = {
     pg_kernels_sample,
     pg_kernels_signal,
     pg_kernels_detect,
+    pg_kernels_stateful,
     pg_kernels_text,
     pg_kernels_tfidf,
     pg_kernels_ml_features,
