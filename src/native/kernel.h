@@ -176,6 +176,9 @@ extern const pg_kernel pg_kernels_sample[];
 extern const pg_kernel pg_kernels_signal[];
 extern const pg_kernel pg_kernels_detect[];
 extern const pg_kernel pg_kernels_stateful[];
+/* com.microsoft. */
+extern const pg_kernel pg_kernels_contrib_quant[];
+extern const pg_kernel pg_kernels_contrib[];
 extern const pg_kernel pg_kernels_text[];
 extern const pg_kernel pg_kernels_tfidf[];
 extern const pg_kernel pg_kernels_ml_features[];

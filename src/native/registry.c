@@ -35,6 +35,8 @@ static const pg_kernel *const families[] = {
     pg_kernels_signal,
     pg_kernels_detect,
     pg_kernels_stateful,
+    pg_kernels_contrib,
+    pg_kernels_contrib_quant,
     pg_kernels_text,
     pg_kernels_tfidf,
     pg_kernels_ml_features,

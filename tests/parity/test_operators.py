@@ -24,6 +24,9 @@ class Operators(unittest.TestCase):
     def test_machine_learning(self):
         self.check("ml_op_cases")
 
+    def test_convolutions_recurrent_quantized_and_contributed(self):
+        self.check("contrib_op_cases")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -208,29 +208,34 @@ static pg_status run_dequantize(pg_op *op)
     return NULL;
 }
 
+void quant_dynamic(const float *values, uint64_t count, uint8_t *codes, float *scale, int32_t *zero)
+{
+    float lo = 0, hi = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        lo = values[i] < lo ? values[i] : lo;
+        hi = values[i] > hi ? values[i] : hi;
+    }
+    const float step = (hi - lo) / 255, divisor = step == 0 ? 1 : step;
+    const float z = rintf(fminf(fmaxf(0 - lo / divisor, 0), 255));
+    for (uint64_t i = 0; i < count; i++)
+        codes[i] = (uint8_t)fminf(fmaxf(rintf(values[i] / divisor) + z, 0), 255);
+    *scale = step;
+    *zero = (int32_t)z;
+}
+
 static pg_status run_dynamic(pg_op *op)
 {
     PG_TRY(pg_op_need(op, 1));
     const pg_tensor *x = pg_op_in(op, 0);
     if (x->dtype != PG_F32)
         return pg_op_bad_type(op, 0);
-    const float *values = x->data;
-    const uint64_t count = pg_tensor_count(x);
-    float lo = 0, hi = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        lo = values[i] < lo ? values[i] : lo;
-        hi = values[i] > hi ? values[i] : hi;
-    }
     pg_tensor *y, *scale, *zero;
+    int32_t code;
     PG_TRY(pg_op_out(op, 0, PG_U8, x->rank, x->dims, &y));
     PG_TRY(pg_op_out(op, 1, PG_F32, 0, NULL, &scale));
     PG_TRY(pg_op_out(op, 2, PG_U8, 0, NULL, &zero));
-    const float step = (hi - lo) / 255, divisor = step == 0 ? 1 : step;
-    const float z = rintf(fminf(fmaxf(0 - lo / divisor, 0), 255));
-    *(float *)scale->data = step;
-    *(uint8_t *)zero->data = (uint8_t)z;
-    for (uint64_t i = 0; i < count; i++)
-        ((uint8_t *)y->data)[i] = (uint8_t)fminf(fmaxf(rintf(values[i] / divisor) + z, 0), 255);
+    quant_dynamic(x->data, pg_tensor_count(x), y->data, scale->data, &code);
+    *(uint8_t *)zero->data = (uint8_t)code;
     return NULL;
 }
 

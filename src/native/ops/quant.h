@@ -28,7 +28,26 @@ static inline bool quant_is_8bit(pg_dtype dtype)
 void quant_requantize(const int32_t *acc, size_t rows, size_t columns, const float *multiplier,
                       size_t n_multipliers, int32_t zero, pg_dtype dtype, void *out);
 
-/* Products of integer tensors (quant_products.c). */
+/* DynamicQuantizeLinear: codes of PG_U8 whose scale and zero point cover the values and zero. */
+void quant_dynamic(const float *values, uint64_t count, uint8_t *codes, float *scale, int32_t *zero);
+
+/* Products of 8-bit tensors (quant_products.c). */
+typedef struct quant_product {
+    size_t m, n, k, batches;
+    size_t rank;
+    int64_t dims[PG_MAX_RANK]; /* of the result */
+    int32_t *acc;              /* batches * m * n sums; the caller's */
+} quant_product;
+PG_MUST_USE pg_status quant_product_shape(const pg_op *op, const pg_tensor *a, const pg_tensor *b,
+                                          quant_product *out);
+/* Zero points: one, or one per row of A or column of B. */
+PG_MUST_USE pg_status quant_product_run(pg_op *op, const pg_tensor *a, const int32_t *zero_a, size_t n_zero_a,
+                                        const pg_tensor *b, const int32_t *zero_b, size_t n_zero_b,
+                                        quant_product *product);
+/* The same from inputs of the node; zero points may be omitted. */
+PG_MUST_USE pg_status quant_product_of_inputs(pg_op *op, size_t a, size_t a_zero, size_t b, size_t b_zero,
+                                              quant_product *product);
+
 PG_MUST_USE pg_status quant_run_matmul_integer(pg_op *op);
 PG_MUST_USE pg_status quant_run_qlinear_matmul(pg_op *op);
 PG_MUST_USE pg_status quant_run_conv_integer(pg_op *op);

@@ -42,18 +42,6 @@ void quant_requantize(const int32_t *acc, size_t rows, size_t columns, const flo
 
 /* ---- Matrices ---- */
 
-/* Inputs of an integer product: which input is what. */
-typedef struct product_inputs {
-    size_t a, a_zero, b, b_zero;
-} product_inputs;
-
-typedef struct int_product {
-    size_t m, n, k, batches;
-    size_t rank;
-    int64_t dims[PG_MAX_RANK];
-    int32_t *acc; /* batches * m * n */
-} int_product;
-
 static size_t leading(const pg_tensor *t, size_t keep)
 {
     size_t count = 1;
@@ -64,7 +52,7 @@ static size_t leading(const pg_tensor *t, size_t keep)
 
 /* Shapes: A (..., m, k); B (k, n) or of A's batch dims, or either one without any. Vectors are matrices of
  * one row or column. */
-static pg_status int_product_shape(const pg_op *op, const pg_tensor *a, const pg_tensor *b, int_product *p)
+pg_status quant_product_shape(const pg_op *op, const pg_tensor *a, const pg_tensor *b, quant_product *p)
 {
     if (a->rank == 0 || b->rank == 0)
         return pg_op_err(op, PG_ERR_INVALID, "a scalar cannot be multiplied as a matrix");
@@ -88,18 +76,10 @@ static pg_status int_product_shape(const pg_op *op, const pg_tensor *a, const pg
     return NULL;
 }
 
-static pg_status int_product_run(pg_op *op, product_inputs in, int_product *p)
+pg_status quant_product_run(pg_op *op, const pg_tensor *a, const int32_t *zero_a, size_t n_zero_a,
+                            const pg_tensor *b, const int32_t *zero_b, size_t n_zero_b, quant_product *p)
 {
-    const pg_tensor *a = pg_op_in(op, in.a), *b = pg_op_in(op, in.b);
-    if (!quant_is_8bit(a->dtype))
-        return pg_op_bad_type(op, in.a);
-    if (!quant_is_8bit(b->dtype))
-        return pg_op_bad_type(op, in.b);
-    int32_t *zero_a, *zero_b;
-    size_t n_zero_a, n_zero_b;
     void *packed, *wide;
-    PG_TRY(quant_zeros(op, in.a_zero, &zero_a, &n_zero_a));
-    PG_TRY(quant_zeros(op, in.b_zero, &zero_b, &n_zero_b));
     const size_t batches_a = leading(a, 2), batches_b = leading(b, 2);
     const bool rows = n_zero_a == p->m || n_zero_a == batches_a * p->m;
     const bool columns = n_zero_b == p->n || n_zero_b == batches_b * p->n;
@@ -121,15 +101,29 @@ static pg_status int_product_run(pg_op *op, product_inputs in, int_product *p)
     return NULL;
 }
 
+pg_status quant_product_of_inputs(pg_op *op, size_t a, size_t a_zero, size_t b, size_t b_zero,
+                                  quant_product *p)
+{
+    int32_t *zero_a, *zero_b;
+    size_t n_zero_a, n_zero_b;
+    if (!quant_is_8bit(pg_op_in(op, a)->dtype))
+        return pg_op_bad_type(op, a);
+    if (!quant_is_8bit(pg_op_in(op, b)->dtype))
+        return pg_op_bad_type(op, b);
+    PG_TRY(quant_zeros(op, a_zero, &zero_a, &n_zero_a));
+    PG_TRY(quant_zeros(op, b_zero, &zero_b, &n_zero_b));
+    return quant_product_run(op, pg_op_in(op, a), zero_a, n_zero_a, pg_op_in(op, b), zero_b, n_zero_b, p);
+}
+
 pg_status quant_run_matmul_integer(pg_op *op)
 {
     PG_TRY(pg_op_need(op, 2));
-    int_product p;
+    quant_product p;
     pg_tensor *y;
-    PG_TRY(int_product_shape(op, pg_op_in(op, 0), pg_op_in(op, 1), &p));
+    PG_TRY(quant_product_shape(op, pg_op_in(op, 0), pg_op_in(op, 1), &p));
     PG_TRY(pg_op_out(op, 0, PG_I32, p.rank, p.dims, &y));
     p.acc = y->data;
-    return int_product_run(op, (product_inputs){0, 2, 1, 3}, &p);
+    return quant_product_of_inputs(op, 0, 2, 1, 3, &p);
 }
 
 /* a_scale * b_scale / y_scale for each column of B. */
@@ -166,19 +160,19 @@ static pg_status result_zero(pg_op *op, size_t i, int32_t *out)
 pg_status quant_run_qlinear_matmul(pg_op *op)
 {
     PG_TRY(pg_op_need(op, 8));
-    int_product p;
+    quant_product p;
     float *scale;
     size_t n_scales;
     int32_t zero;
     void *acc;
     pg_tensor *y;
-    PG_TRY(int_product_shape(op, pg_op_in(op, 0), pg_op_in(op, 3), &p));
+    PG_TRY(quant_product_shape(op, pg_op_in(op, 0), pg_op_in(op, 3), &p));
     PG_TRY(multipliers(op, 1, 4, 6, p.n, &scale, &n_scales));
     PG_TRY(result_zero(op, 7, &zero));
     PG_TRY(pg_op_out(op, 0, pg_op_in(op, 7)->dtype, p.rank, p.dims, &y));
     PG_TRY(pg_op_scratch(op, (uint64_t)p.batches * p.m * p.n * 4 + 4, &acc));
     p.acc = acc;
-    PG_TRY(int_product_run(op, (product_inputs){0, 2, 3, 5}, &p));
+    PG_TRY(quant_product_of_inputs(op, 0, 2, 3, 5, &p));
     quant_requantize(p.acc, p.batches * p.m, p.n, scale, n_scales, zero, y->dtype, y->data);
     return NULL;
 }
