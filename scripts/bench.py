@@ -313,7 +313,8 @@ def speed(bench, threads):
             continue
         try:
             path, options = model_path(bench, name), [*options, "--threads", str(threads)]
-            run = lambda runner: milliseconds(run_model(bench, runner, path, options, "--repeat", "30"))  # noqa: E731, B023
+            kind = "cpu " if threads == 1 else ""  # with one thread the same, but not disturbed by others
+            run = lambda runner: milliseconds(run_model(bench, runner, path, options, "--repeat", "30"), kind)  # noqa: E731, B023
             load = lambda runner: milliseconds(run_model(bench, runner, path, options, "--loads", "4"), "load ")  # noqa: E731, B023
             memory = lambda runner: run_model(bench, runner, path, options, "--repeat", "3").kib / 1024  # noqa: E731, B023
             pairs = [side_by_side(bench, bench.rounds, run), side_by_side(bench, bench.rounds, load),
