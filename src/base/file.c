@@ -75,6 +75,17 @@ void pg_file_map_close(pg_file_map *map)
     *map = (pg_file_map){0};
 }
 
+void pg_file_map_forget(const pg_file_map *map, const void *bytes, uint64_t size)
+{
+    const uintptr_t start = (uintptr_t)map->data, at = (uintptr_t)bytes;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    if (map->data == NULL || at < start || at - start > map->size || size > map->size - (at - start))
+        return;
+    const uintptr_t first = (at + page - 1) / page * page, last = (at + size) / page * page;
+    if (first < last)
+        madvise((void *)first, last - first, MADV_DONTNEED); /* only a hint: failure costs nothing */
+}
+
 pg_status pg_file_read(const char *path, uint64_t limit, pg_buf *out)
 {
     int fd;

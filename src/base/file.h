@@ -22,6 +22,9 @@ typedef struct pg_file_map {
 /* PG_ERR_NOT_FOUND when it does not exist, PG_ERR_INVALID for a folder, PG_ERR_IO otherwise. */
 PG_MUST_USE pg_status pg_file_map_open(const char *path, pg_file_map *out);
 void pg_file_map_close(pg_file_map *map); /* a zeroed or closed map is fine */
+/* These bytes will hardly be read again: their pages leave this process (reading them brings them back). Does
+ * nothing for bytes that are not in the map. */
+void pg_file_map_forget(const pg_file_map *map, const void *bytes, uint64_t size);
 
 /* Appends a whole file; PG_ERR_LIMIT above `limit` bytes. Works for pipes too. */
 PG_MUST_USE pg_status pg_file_read(const char *path, uint64_t limit, pg_buf *out);

@@ -14,6 +14,7 @@ enum {
     MOST_DEPTH = 1024,             /* of one pass over k */
     BLOCK_ROWS = 64,               /* multiple of max_rows */
     MIN_WORK = 512 * 1024,         /* multiplications worth a thread */
+    MIN_PACKED = 64 * 1024,        /* elements to pack worth a thread */
     MOST_TAPS_PER_BLOCK = 64 * 16, /* pointers kept on the stack per block */
 };
 
@@ -76,31 +77,47 @@ typedef struct pack_job {
     size_t k, n, ldb, lanes, vectors;
     const void *b;
     bool transposed;
+    size_t taps, depth; /* transposed: row k = tap * depth + i of B is element i * taps + tap of b's rows */
     double alpha;
     void *packed;
 } pack_job;
 
-#define DEFINE_PACK(type, name)                                                \
-    static void name(const pack_job *job, panel p)                             \
-    {                                                                          \
-        type *out = (type *)job->packed + p.first * job->k;                    \
-        const type *b = job->b, alpha = (type)job->alpha;                      \
-        const size_t valid = PG_MIN(p.width, job->n - p.first);                \
-        for (size_t k = 0; k < job->k; k++, out += p.width) {                  \
-            if (job->transposed)                                               \
-                for (size_t j = 0; j < valid; j++)                             \
-                    out[j] = b[(p.first + j) * job->ldb + k];                  \
-            else                                                               \
-                memcpy(out, b + k * job->ldb + p.first, valid * sizeof(type)); \
-            if (alpha != 1)                                                    \
-                for (size_t j = 0; j < valid; j++)                             \
-                    out[j] *= alpha;                                           \
-            for (size_t j = valid; j < p.width; j++)                           \
-                out[j] = 0;                                                    \
-        }                                                                      \
+/* Rows of b become columns: a few elements of every row at a time, so that both sides stay in cache. */
+#define DEFINE_PACK(type, name, turn)                                                           \
+    static void turn(const pack_job *job, panel p, size_t valid, type *out)                     \
+    {                                                                                           \
+        enum { STRIP = 16 };                                                                    \
+        const size_t taps = job->taps, depth = job->depth;                                      \
+        for (size_t first = 0; first < depth; first += STRIP) {                                 \
+            const size_t count = PG_MIN((size_t)STRIP, depth - first);                          \
+            for (size_t j = 0; j < valid; j++) {                                                \
+                const type *b = (const type *)job->b + (p.first + j) * job->ldb + first * taps; \
+                type *to = out + first * p.width + j;                                           \
+                for (size_t i = 0; i < count; i++)                                              \
+                    for (size_t t = 0; t < taps; t++)                                           \
+                        to[(t * depth + i) * p.width] = *b++;                                   \
+            }                                                                                   \
+        }                                                                                       \
+    }                                                                                           \
+    static void name(const pack_job *job, panel p)                                              \
+    {                                                                                           \
+        type *out = (type *)job->packed + p.first * job->k;                                     \
+        const type *b = job->b, alpha = (type)job->alpha;                                       \
+        const size_t valid = PG_MIN(p.width, job->n - p.first);                                 \
+        if (job->transposed)                                                                    \
+            turn(job, p, valid, out);                                                           \
+        for (size_t k = 0; k < job->k; k++, out += p.width) {                                   \
+            if (!job->transposed)                                                               \
+                memcpy(out, b + k * job->ldb + p.first, valid * sizeof(type));                  \
+            if (alpha != 1)                                                                     \
+                for (size_t j = 0; j < valid; j++)                                              \
+                    out[j] *= alpha;                                                            \
+            for (size_t j = valid; j < p.width; j++)                                            \
+                out[j] = 0;                                                                     \
+        }                                                                                       \
     }
-DEFINE_PACK(float, pack_f32)
-DEFINE_PACK(double, pack_f64)
+DEFINE_PACK(float, pack_f32, turn_f32)
+DEFINE_PACK(double, pack_f64, turn_f64)
 
 static void pack_range(void *context, size_t begin, size_t end)
 {
@@ -112,25 +129,58 @@ static void pack_range(void *context, size_t begin, size_t end)
 }
 
 /* Few columns are stored as rows. */
-static void pack_narrow(size_t k, size_t n, const float *b, size_t ldb, bool transposed, float alpha,
-                        float *out)
+static void pack_narrow(const pack_job *job)
 {
-    for (size_t j = 0; j < n; j++)
-        for (size_t i = 0; i < k; i++)
-            out[j * k + i] = alpha * b[transposed ? j * ldb + i : i * ldb + j];
+    const float *b = job->b, alpha = (float)job->alpha;
+    for (size_t j = 0; j < job->n; j++) {
+        float *out = (float *)job->packed + j * job->k;
+        for (size_t i = 0; i < job->k && !job->transposed; i++)
+            out[i] = alpha * b[i * job->ldb + j];
+        for (size_t i = 0; i < job->depth && job->transposed; i++)
+            for (size_t t = 0; t < job->taps; t++)
+                out[t * job->depth + i] = alpha * b[j * job->ldb + i * job->taps + t];
+    }
+}
+
+static void pack(pack_job *job)
+{
+    if (pg_gemm_is_narrow(job->dtype, job->n)) {
+        pack_narrow(job);
+        return;
+    }
+    job->lanes = lanes_of(pg_simd_best(), job->dtype);
+    job->vectors = padded_columns(job->n, job->lanes) / job->lanes;
+    size_t grain = MIN_PACKED / (job->k * 3 * job->lanes + 1) + 1;
+    pg_parallel_for(panel_count(job->vectors), grain, pack_range, job);
 }
 
 void pg_gemm_pack(pg_dtype dtype, size_t k, size_t n, const void *b, size_t ldb, bool transposed,
                   double alpha, void *packed)
 {
-    if (pg_gemm_is_narrow(dtype, n)) {
-        pack_narrow(k, n, b, ldb, transposed, (float)alpha, packed);
-        return;
-    }
-    size_t lanes = lanes_of(pg_simd_best(), dtype);
-    pack_job job = {dtype, k, n, ldb, lanes, padded_columns(n, lanes) / lanes, b, transposed, alpha, packed};
-    size_t grain = MIN_WORK / (k * 3 * lanes + 1) + 1;
-    pg_parallel_for(panel_count(job.vectors), grain, pack_range, &job);
+    pack(&(pack_job){.dtype = dtype,
+                     .k = k,
+                     .n = n,
+                     .ldb = ldb,
+                     .b = b,
+                     .transposed = transposed,
+                     .taps = 1,
+                     .depth = k,
+                     .alpha = alpha,
+                     .packed = packed});
+}
+
+void pg_gemm_pack_taps(pg_dtype dtype, size_t taps, size_t depth, size_t n, const void *b, void *packed)
+{
+    pack(&(pack_job){.dtype = dtype,
+                     .k = taps * depth,
+                     .n = n,
+                     .ldb = taps * depth,
+                     .b = b,
+                     .transposed = true,
+                     .taps = taps,
+                     .depth = depth,
+                     .alpha = 1,
+                     .packed = packed});
 }
 
 pg_act pg_act_split(pg_act act, double *lo, double *hi)

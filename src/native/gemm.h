@@ -27,6 +27,10 @@ uint64_t pg_gemm_packed_bytes(pg_dtype dtype, uint64_t k, uint64_t n);
 void pg_gemm_pack(pg_dtype dtype, size_t k, size_t n, const void *b, size_t ldb, bool transposed,
                   double alpha, void *packed);
 
+/* The same for the weights of a convolution: `b` is [n][depth][taps], and row tap * depth + i of the packed
+ * matrix is element i of that tap. */
+void pg_gemm_pack_taps(pg_dtype dtype, size_t taps, size_t depth, size_t n, const void *b, void *packed);
+
 typedef struct pg_gemm {
     pg_dtype dtype; /* PG_F32 or PG_F64 */
     size_t m, n, k;

@@ -28,6 +28,7 @@ typedef struct pg_net_value {
     pg_str name;
     pg_net_node *producer; /* NULL for inputs and constants */
     size_t n_uses;         /* times it is an input of a node of this graph */
+    size_t n_consumed;     /* constants: of these, how many need its elements no more */
     pg_net_node *reader;   /* the node that reads it when n_uses is 1, or NULL when that is not known */
     bool is_input, is_output;
     bool captured; /* read by a subgraph of one of this graph's nodes: stays under its name */

@@ -66,7 +66,7 @@ struct pg_op {
     struct pg_frame *frame; /* of the running graph */
     pg_session *session;
 };
-enum { PG_IN_CONST = 1, PG_IN_LAST_USE = 2 };
+enum { PG_IN_CONST = 1, PG_IN_LAST_USE = 2, PG_IN_CONSUMED = 4 };
 enum { PG_OUT_WANTED = 1 };
 
 /* Input as a tensor; NULL when it is omitted, beyond the node's inputs, not a tensor, or (in prepare) not
@@ -108,6 +108,10 @@ PG_MUST_USE pg_status pg_op_out_view(pg_op *op, size_t i, size_t j, size_t rank,
 void pg_op_out_value(pg_op *op, size_t i, pg_value value);
 /* Memory until `run` returns, 64-byte aligned, not initialised; PG_ERR_NO_MEMORY. */
 PG_MUST_USE pg_status pg_op_scratch(pg_op *op, uint64_t bytes, void **out);
+
+/* In prepare: op->state holds all that the kernel needs of constant input i; from now on `run` looks at its
+ * type and dims only. Once all its readers say so, its elements are given back. */
+void pg_op_consume(pg_op *op, size_t i);
 
 /* Attributes by name, with the default for a missing one. A wrong attribute type is an error of pg_op_err. */
 PG_MUST_USE pg_status pg_op_attr_i(const pg_op *op, const char *name, int64_t missing, int64_t *out);

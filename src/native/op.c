@@ -156,6 +156,12 @@ pg_status pg_op_scratch(pg_op *op, uint64_t bytes, void **out)
     return NULL;
 }
 
+void pg_op_consume(pg_op *op, size_t i)
+{
+    if (pg_op_in_const(op, i))
+        ((uint8_t *)op->in_flags)[i] |= PG_IN_CONSUMED;
+}
+
 /* ---- Attributes ---- */
 
 static pg_status find_attr(const pg_op *op, const char *name, pg_attr_type type, const pg_attr **out)

@@ -210,6 +210,27 @@ static pg_status plan_subgraphs(pg_net *net, const pg_net_node *node, pg_op *op)
     return NULL;
 }
 
+/* Gives back the elements of constants that no kernel reads any more. */
+static void drop_consumed(pg_net *net, const pg_op *op)
+{
+    for (size_t i = 0; i < op->n_in; i++) {
+        if ((op->in_flags[i] & PG_IN_CONSUMED) == 0)
+            continue;
+        pg_net_value *value = pg_net_find(net, op->node->inputs[i]);
+        if (value == NULL || op->in[i] != &value->constant || ++value->n_consumed < value->n_uses ||
+            value->is_output || value->captured)
+            continue;
+        pg_tensor *tensor = &value->constant.tensor;
+        if (tensor->buffer == NULL) {
+            pg_model_forget(net->session->model, tensor->data, pg_tensor_bytes(tensor));
+            continue;
+        }
+        pg_buffer_unref(tensor->buffer);
+        tensor->buffer = NULL;
+        tensor->data = NULL;
+    }
+}
+
 /* Lets the kernel read attributes and prepack: only constant inputs are visible to it. */
 static pg_status prepare(pg_plan_node *planned)
 {
@@ -260,7 +281,10 @@ static pg_status plan_node(pg_plan *plan, pg_net *net, pg_net_node *node, pg_pla
     PG_TRY(plan_subgraphs(net, node, op));
     if (planned->kernel->flags & PG_KERNEL_HALF_VIA_F32)
         PG_TRY(widen_constants(net, planned));
-    return prepare(planned);
+    PG_TRY(prepare(planned));
+    if (!net->session->options.no_optimization && !net->session->options.float64)
+        drop_consumed(net, op);
+    return NULL;
 }
 
 pg_status pg_plan_build(pg_session *session, pg_net *net, pg_plan **out)

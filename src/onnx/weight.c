@@ -143,7 +143,20 @@ pg_status pg_weight_load(const pg_model *model, const pg_weight *weight, pg_tens
 {
     *out = (pg_tensor){0};
     PG_TRY_CTX(load(model, weight, out), "while loading weight '%" PG_STR_FMT "'", PG_STR_ARG(weight->name));
+    if (weight->storage == PG_STORED_RAW && out->buffer != NULL) /* copied */
+        pg_model_forget(model, weight->raw.ptr, weight->raw.len);
     return NULL;
+}
+
+void pg_model_forget(const pg_model *model, const void *bytes, uint64_t size)
+{
+    for (; model != NULL; model = model->base) {
+        pg_file_map_forget(&model->map, bytes, size);
+        const pg_file_map *external =
+            model->external != NULL ? pg_external_find_map(model->external, bytes) : NULL;
+        if (external != NULL)
+            pg_file_map_forget(external, bytes, size);
+    }
 }
 
 /* Stand-alone TensorProto files */

@@ -39,29 +39,25 @@ static pg_status prepare_conv(pg_op *op)
         return NULL;
     conv_weights weights;
     PG_TRY(describe(op, w, &weights));
-    void *packed = nn_alloc(weights.packed_bytes), *scratch = nn_alloc(conv_weights_scratch(&weights));
-    if (packed == NULL || scratch == NULL) {
-        free(packed);
-        free(scratch);
+    void *packed = nn_alloc(weights.packed_bytes);
+    if (packed == NULL)
         return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
                          (unsigned long long)weights.packed_bytes);
-    }
-    conv_weights_pack(&weights, w, scratch, packed);
-    free(scratch);
+    conv_weights_pack(&weights, w, packed);
     conv_state *state = PG_NEW(conv_state);
     *state = (conv_state){.weights = weights, .packed = packed};
     state->use_onednn = conv_onednn_wanted(op, &weights);
     op->state = state;
+    if (!state->use_onednn) /* its primitives are made from the weights when shapes are known */
+        pg_op_consume(op, 1);
     return NULL;
 }
 
 static pg_status pack_now(pg_op *op, const pg_tensor *w, conv_state *out)
 {
-    void *scratch;
     PG_TRY(describe(op, w, &out->weights));
     PG_TRY(pg_op_scratch(op, out->weights.packed_bytes, &out->packed));
-    PG_TRY(pg_op_scratch(op, conv_weights_scratch(&out->weights), &scratch));
-    conv_weights_pack(&out->weights, w, scratch, out->packed);
+    conv_weights_pack(&out->weights, w, out->packed);
     return NULL;
 }
 

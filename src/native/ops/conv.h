@@ -23,9 +23,7 @@ typedef struct conv_weights {
 
 PG_MUST_USE pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t groups,
                                             conv_weights *out);
-/* `scratch` has room for one group's weights. */
-void conv_weights_pack(const conv_weights *weights, const pg_tensor *w, void *scratch, void *packed);
-uint64_t conv_weights_scratch(const conv_weights *weights);
+void conv_weights_pack(const conv_weights *weights, const pg_tensor *w, void *packed);
 
 typedef struct conv_job {
     const conv_weights *weights;

@@ -6,8 +6,8 @@
 #include "base/threads.h"
 
 enum {
-    SHORT_ROW = 8,       /* channels per group below which windows are gathered */
-    GATHER_ROWS = 256,   /* result pixels per block */
+    SHORT_ROW = 8,        /* channels per group below which windows are gathered */
+    GATHER_ROWS = 256,    /* result pixels per block */
     MIN_WORK = 512 * 1024 /* multiplications worth a thread */
 };
 
@@ -50,25 +50,7 @@ pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t gro
     return NULL;
 }
 
-uint64_t conv_weights_scratch(const conv_weights *w)
-{
-    return (uint64_t)w->out_per_group * w->in_per_group * w->taps * size_of(w->dtype);
-}
-
-/* From [out][in][tap] to [tap][in][out], so that a packed panel is read in the order of the taps. */
-#define DEFINE_REORDER(type, name)                                         \
-    static void name(const conv_weights *w, const type *from, type *to)    \
-    {                                                                      \
-        for (size_t o = 0; o < w->out_per_group; o++)                      \
-            for (size_t i = 0; i < w->in_per_group; i++)                   \
-                for (size_t t = 0; t < w->taps; t++)                       \
-                    to[(t * w->in_per_group + i) * w->out_per_group + o] = \
-                        from[(o * w->in_per_group + i) * w->taps + t];     \
-    }
-DEFINE_REORDER(float, reorder_f32)
-DEFINE_REORDER(double, reorder_f64)
-
-void conv_weights_pack(const conv_weights *w, const pg_tensor *tensor, void *scratch, void *packed)
+void conv_weights_pack(const conv_weights *w, const pg_tensor *tensor, void *packed)
 {
     const size_t group = w->out_per_group * w->in_per_group * w->taps * size_of(w->dtype);
     if (w->way == CONV_DEPTHWISE) {
@@ -79,15 +61,9 @@ void conv_weights_pack(const conv_weights *w, const pg_tensor *tensor, void *scr
                 to[t * w->groups + c] = from[c * w->taps + t];
         return;
     }
-    for (size_t g = 0; g < w->groups; g++) {
-        const char *from = (const char *)tensor->data + g * group;
-        if (w->dtype == PG_F64)
-            reorder_f64(w, (const double *)from, scratch);
-        else
-            reorder_f32(w, (const float *)from, scratch);
-        pg_gemm_pack(w->dtype, w->taps * w->in_per_group, w->out_per_group, scratch, w->out_per_group, false,
-                     1.0, (char *)packed + g * w->packed_group_bytes);
-    }
+    for (size_t g = 0; g < w->groups; g++)
+        pg_gemm_pack_taps(w->dtype, w->taps, w->in_per_group, w->out_per_group,
+                          (const char *)tensor->data + g * group, (char *)packed + g * w->packed_group_bytes);
 }
 
 /* ---- Pixels ---- */

@@ -115,6 +115,7 @@ pg_status conv_transpose_prepare(pg_op *op)
     transposed_weights *state = PG_NEW(transposed_weights);
     *state = t;
     op->state = state;
+    pg_op_consume(op, 1);
     return NULL;
 }
 

@@ -198,6 +198,7 @@ static pg_status prepare_matmul(pg_op *op)
     packed_b *state = PG_NEW(packed_b);
     *state = packed;
     op->state = state;
+    pg_op_consume(op, 1);
     return NULL;
 }
 
@@ -346,6 +347,7 @@ static pg_status prepare_gemm(pg_op *op)
     packed_b *state = PG_NEW(packed_b);
     *state = packed;
     op->state = state;
+    pg_op_consume(op, 1);
     return NULL;
 }
 

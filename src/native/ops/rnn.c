@@ -106,6 +106,8 @@ static pg_status prepare(pg_op *op)
     rnn_weights *state = PG_NEW(rnn_weights);
     *state = weights;
     op->state = state;
+    pg_op_consume(op, IN_W);
+    pg_op_consume(op, IN_R);
     return NULL;
 }
 

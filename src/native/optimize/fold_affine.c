@@ -89,6 +89,39 @@ static size_t channel_of(const pg_tensor *w, bool transposed, size_t groups, siz
     return in / (first / groups) * second + out;
 }
 
+static void scale_run(pg_tensor *t, size_t first, size_t count, double factor)
+{
+    if (t->dtype == PG_F64) {
+        double *x = (double *)t->data + first;
+        for (size_t i = 0; i < count; i++)
+            x[i] *= factor;
+        return;
+    }
+    float *x = (float *)t->data + first;
+    for (size_t i = 0; i < count; i++)
+        x[i] = (float)((double)x[i] * factor);
+}
+
+/* A tensor to write to with the elements of a constant: its own memory when nobody else reads it. */
+static pg_status take_or_copy(pg_net *net, pg_str name, pg_tensor *out)
+{
+    pg_net_value *value = pg_net_find(net, name);
+    pg_tensor *t = value != NULL && value->is_const ? &value->constant.tensor : NULL;
+    if (t == NULL || value->n_uses != 1 || value->is_output || value->captured || t->buffer == NULL ||
+        atomic_load(&t->buffer->refs) != 1) {
+        const pg_tensor *shared = net_floats(net, name);
+        PG_TRY(pg_tensor_copy(out, shared));
+        if (value != NULL && value->n_uses == 1 && shared->buffer == NULL)
+            pg_model_forget(net->session->model, shared->data, pg_tensor_bytes(shared));
+        return NULL;
+    }
+    *out = pg_tensor_share(t);
+    pg_buffer_unref(t->buffer);
+    t->buffer = NULL;
+    t->data = NULL;
+    return NULL;
+}
+
 static pg_status scaled_weights(pg_net *net, const pg_net_node *conv, const affine *a, pg_str *w_name,
                                 pg_str *b_name)
 {
@@ -96,14 +129,17 @@ static pg_status scaled_weights(pg_net *net, const pg_net_node *conv, const affi
     const bool transposed = pg_net_is(conv, "ConvTranspose");
     const size_t groups = (size_t)net_attr_i(conv, "group", 1), count = (size_t)pg_tensor_count(w);
     pg_tensor new_w, new_b;
-    PG_TRY(pg_tensor_copy(&new_w, w));
+    PG_TRY(take_or_copy(net, net_in(conv, 1), &new_w));
+    w = &new_w;
     pg_status status = pg_tensor_alloc(&new_b, w->dtype, 1, (int64_t[]){(int64_t)a->channels});
     if (status != NULL) {
         pg_tensor_deinit(&new_w);
         return status;
     }
-    for (size_t i = 0; i < count; i++)
-        put(&new_w, i, net_get(w, i) * a->scale[channel_of(w, transposed, groups, i)]);
+    const size_t run =
+        count / (size_t)w->dims[0] / (transposed ? (size_t)w->dims[1] : 1); /* of one channel */
+    for (size_t i = 0; i < count; i += run)
+        scale_run(&new_w, i, run, a->scale[channel_of(w, transposed, groups, i)]);
     for (size_t c = 0; c < a->channels; c++)
         put(&new_b, c, (b != NULL ? net_get(b, c) : 0) * a->scale[c] + a->shift[c]);
     *w_name = pg_net_fresh_name(net, net_in(conv, 1));
