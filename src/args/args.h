@@ -57,8 +57,22 @@ typedef struct pg_args_onnx {
 } pg_args_onnx;
 extern const pg_group pg_group_onnx;
 
-/* Loads the model and selects its outputs; the caller unrefs it. */
-PG_MUST_USE pg_status pg_args_load_onnx(const pg_args_model *model, const pg_args_onnx *onnx, pg_model **out);
+typedef struct pg_args_onnx_shapes {
+    bool infer, no_onnxruntime;
+} pg_args_onnx_shapes;
+extern const pg_group pg_group_onnx_shapes;
+/* Replaces the model by one with inferred types when that is asked for. */
+PG_MUST_USE pg_status pg_args_infer_shapes(const pg_args_onnx_shapes *args, pg_model **model);
+
+/* Loads the model, infers shapes when asked to (`shapes` may be NULL) and selects its outputs; the caller
+ * unrefs it. */
+PG_MUST_USE pg_status pg_args_load_onnx_shaped(const pg_args_model *model, const pg_args_onnx *onnx,
+                                               const pg_args_onnx_shapes *shapes, pg_model **out);
+static inline PG_MUST_USE pg_status pg_args_load_onnx(const pg_args_model *model, const pg_args_onnx *onnx,
+                                                      pg_model **out)
+{
+    return pg_args_load_onnx_shaped(model, onnx, NULL, out);
+}
 
 typedef struct pg_args_onnx_save {
     const char *path; /* NULL: nothing is saved */
@@ -202,7 +216,6 @@ PG_MUST_USE pg_status pg_args_check_average(const pg_args_compare *compare, cons
 /* Groups whose every row is an error that names what is missing; they have no values. */
 extern const pg_group pg_group_tf, pg_group_tftrt, pg_group_tf_session, pg_group_tf_inference,
     pg_group_tf_onnx;
-extern const pg_group pg_group_onnx_shapes;
 extern const pg_group pg_group_trt_config, pg_group_trt_plugins, pg_group_trt_parser, pg_group_trt_network;
 extern const pg_group pg_group_trt_save_engine, pg_group_trt_engine, pg_group_trt_inference;
 extern const pg_group pg_group_script;

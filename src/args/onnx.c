@@ -57,11 +57,17 @@ static pg_status finish(void *values, pg_arena *arena)
 
 const pg_group pg_group_onnx = {"ONNX Model Loading", rows, PG_COUNT(rows), .finish = finish};
 
-pg_status pg_args_load_onnx(const pg_args_model *model, const pg_args_onnx *onnx, pg_model **out)
+pg_status pg_args_load_onnx_shaped(const pg_args_model *model, const pg_args_onnx *onnx,
+                                   const pg_args_onnx_shapes *shapes, pg_model **out)
 {
     pg_model *loaded = NULL;
     const pg_output_selection *selection = &onnx->selection;
     PG_TRY(pg_model_load(model->path, &onnx->options, &loaded));
+    pg_status status = shapes != NULL ? pg_args_infer_shapes(shapes, &loaded) : NULL;
+    if (status != NULL) {
+        pg_model_unref(loaded);
+        return status;
+    }
     if (!selection->mark_all && selection->n_names + selection->n_op_types + selection->n_exclude == 0) {
         *out = loaded;
         return NULL;
@@ -69,7 +75,7 @@ pg_status pg_args_load_onnx(const pg_args_model *model, const pg_args_onnx *onnx
     pg_arena arena = {0};
     PG_LOG(PG_START, "Loading model: %s", pg_path_absolute(&arena, pg_str_c(model->path)));
     pg_arena_deinit(&arena);
-    pg_status status = pg_model_select_outputs(loaded, selection, out);
+    status = pg_model_select_outputs(loaded, selection, out);
     pg_model_unref(loaded); /* an edited model keeps the one it was made from */
     return pg_status_context(status, "while choosing the outputs of '%s'", model->path);
 }

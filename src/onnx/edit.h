@@ -13,6 +13,12 @@ PG_MUST_USE pg_status pg_model_from_wire(pg_arena *arena, pg_wire_message *root,
 /* False while the model is what its file holds. */
 bool pg_model_is_modified(const pg_model *model);
 
+/* States types in the main graph: declarations of outputs and inner tensors whose type differs are replaced,
+ * tensors without one get one. Inputs and initializers stay as they are, and so does a declaration of
+ * something else than a tensor. Types and names are copied; `wire` is not used. */
+PG_MUST_USE pg_status pg_model_with_types(const pg_model *model, const pg_value_info *types, size_t count,
+                                          pg_model **out);
+
 /* Which tensors shall be the graph's outputs. The steps are taken in this order:
  *   1. names or mark_all replace the list. Names may hold the wildcards * ? [..]; such a name stands for the
  *      outputs of nodes that it matches, and one without a match is a warning.

@@ -26,6 +26,8 @@ struct pg_shapes {
     pg_scope top;
     size_t n_unknown;
     char *problem;
+    pg_map symbols; /* names of dims that are taken; filled with options.name_dims */
+    size_t n_named;
 };
 
 enum { DEEPEST = 64 };
@@ -110,6 +112,40 @@ static pg_fact fact_of_weight(pg_shapes *shapes, const pg_weight *weight)
     return fact;
 }
 
+/* ---- Names for open dims ---- */
+
+static void take_symbols(pg_shapes *shapes, const pg_value_info *infos, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (uint32_t d = 0; infos[i].type.kind == PG_TYPE_TENSOR && d < infos[i].type.rank; d++)
+            if (infos[i].type.dims[d].name.len > 0)
+                pg_map_put(&shapes->symbols, infos[i].type.dims[d].name, NULL);
+}
+
+static pg_str new_symbol(pg_shapes *shapes)
+{
+    pg_str name;
+    do
+        name = pg_str_c(pg_arena_printf(&shapes->arena, "unk__%zu", shapes->n_named++));
+    while (pg_map_has(&shapes->symbols, name));
+    return name;
+}
+
+/* A dim that nothing is known of gets a name, so that what has the same size further on has the same name. */
+static void name_dims(pg_shapes *shapes, pg_fact *fact)
+{
+    if (!shapes->options.name_dims || fact == NULL || fact->type.kind != PG_TYPE_TENSOR ||
+        !fact->type.has_shape)
+        return;
+    pg_dim *dims = PG_ARENA_ARRAY(&shapes->arena, pg_dim, fact->type.rank);
+    for (uint32_t d = 0; d < fact->type.rank; d++) {
+        dims[d] = fact->type.dims[d];
+        if (!dims[d].has_value && dims[d].name.len == 0)
+            dims[d].name = new_symbol(shapes);
+    }
+    fact->type.dims = dims;
+}
+
 static int64_t opset_of(const pg_scope *scope, pg_str domain)
 {
     for (size_t i = 0; i < scope->n_opsets; i++)
@@ -181,8 +217,10 @@ static pg_status infer_node(pg_scope *scope, const pg_node *node)
     pg_status status = apply_rule(&c, &known);
     if (status == NULL) {
         for (size_t o = 0; o < node->n_outputs; o++)
-            if (c.out[o].type.kind != PG_TYPE_NONE)
+            if (c.out[o].type.kind != PG_TYPE_NONE && node->outputs[o].len > 0) {
                 put_fact(scope, node->outputs[o], c.out[o]);
+                name_dims(shapes, pg_map_find(&scope->facts, node->outputs[o]));
+            }
         shapes->n_unknown += !known && scope == &shapes->top;
     } else if (!shapes->options.strict) {
         if (shapes->problem == NULL)
@@ -273,6 +311,9 @@ pg_status pg_shapes_infer(const pg_model *model, const pg_shapes_options *option
         for (const pg_shape_rule *rule = tables[t]; rule->op_type != NULL; rule++)
             pg_map_put(&shapes->rules, pg_str_c(rule->op_type), (void *)rule);
     shapes->top = (pg_scope){.shapes = shapes, .n_opsets = model->n_opsets, .opsets = model->opsets};
+    take_symbols(shapes, model->graph->inputs, model->graph->n_inputs);
+    take_symbols(shapes, model->graph->outputs, model->graph->n_outputs);
+    take_symbols(shapes, model->graph->value_infos, model->graph->n_value_infos);
     for (size_t i = 0; i < model->graph->n_inputs; i++)
         put_input(shapes, &model->graph->inputs[i]);
     pg_status status = infer_graph(&shapes->top, model->graph);
@@ -290,6 +331,7 @@ void pg_shapes_free(pg_shapes *shapes)
         return;
     pg_map_deinit(&shapes->top.facts);
     pg_map_deinit(&shapes->rules);
+    pg_map_deinit(&shapes->symbols);
     pg_arena_deinit(&shapes->arena);
     free(shapes);
 }

@@ -20,7 +20,8 @@ typedef struct pg_shape_override {
 typedef struct pg_shapes_options {
     const pg_shape_override *overrides;
     size_t n_overrides;
-    bool strict; /* a node whose inputs contradict each other is an error, not an unknown */
+    bool name_dims; /* open dims of what nodes compute get names, "unk__0" and so on */
+    bool strict;    /* a node whose inputs contradict each other is an error, not an unknown */
 } pg_shapes_options;
 
 /* Infers the main graph and, inside it, the bodies of control-flow nodes. The result refers to the model,
@@ -34,6 +35,9 @@ const pg_type *pg_shapes_find(const pg_shapes *shapes, pg_str name);
 /* All names with a type, in graph order. */
 size_t pg_shapes_count(const pg_shapes *shapes);
 pg_str pg_shapes_name(const pg_shapes *shapes, size_t i);
+/* The model with everything that is inferred written into it; open dims have names. */
+PG_MUST_USE pg_status pg_model_infer_types(const pg_model *model, const pg_shapes_options *options,
+                                           pg_model **out);
 /* Nodes of the main graph without a rule, and nodes whose inputs contradict each other (with the message of
  * the first one). */
 size_t pg_shapes_unknown_nodes(const pg_shapes *shapes);

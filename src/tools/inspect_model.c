@@ -34,6 +34,7 @@ static const pg_group group_show = {NULL, show_rows, PG_COUNT(show_rows)};
 typedef struct inspect_args {
     pg_args_logging logging;
     pg_args_model model;
+    pg_args_onnx_shapes shapes;
     pg_args_onnx onnx;
     show_args show;
 } inspect_args;
@@ -42,7 +43,7 @@ static const pg_group_use groups[] = {
     {&pg_group_logging, offsetof(inspect_args, logging)},
     {&pg_group_model, offsetof(inspect_args, model), .without = "--input-shapes", .required = "model_file"},
     {&pg_group_tf, .without = "--tf-outputs --save-pb --save-tensorboard"},
-    {&pg_group_onnx_shapes},
+    {&pg_group_onnx_shapes, offsetof(inspect_args, shapes)},
     {&pg_group_onnx, offsetof(inspect_args, onnx),
      .without = "--onnx-outputs --onnx-exclude-outputs --onnx-outputs-by-type --mark-all --exclude-outputs"},
     {&pg_group_trt_plugins},
@@ -71,7 +72,7 @@ static pg_status run(void *values, pg_arena *arena)
     pg_buf text = {0};
     (void)arena;
     PG_LOG_INFO("Loading model: %s", args->model.path);
-    PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &model));
+    PG_TRY(pg_args_load_onnx_shaped(&args->model, &args->onnx, &args->shapes, &model));
     pg_model_text(model, &options, &text);
     PG_LOG_INFO("==== ONNX Model ====\n%s", pg_buf_cstr(&text));
     pg_buf_deinit(&text);

@@ -219,5 +219,35 @@ class Tolerance(Engine):
         self.assertIn("while measuring tolerances with the built-in engine", err)
 
 
+class ShapeInference(Engine):
+    def test_inspect(self):
+        plain = self.run_it("inspect", "model", "m.onnx", "--show", "layers").out
+        self.assertNotIn("s [dtype", plain)
+        out = self.run_it("inspect", "model", "m.onnx", "--show", "layers", "--shape-inference").out
+        self.assertIn("-> {s [dtype=float32, shape=(1, 3)]}\n", out)
+        both = self.run_it("inspect", "model", "m.onnx", "--show", "layers", "--do-shape-inference",
+                           "--no-onnxruntime-shape-inference").out
+        self.assertEqual(both, out)
+
+    def test_save(self):
+        self.run_it("run", "m.onnx", "--shape-inference", "--save-onnx", "s.onnx")
+        self.assertIn("-> {s [dtype=float32, shape=(1, 3)]}\n",
+                      self.run_it("inspect", "model", "s.onnx", "--show", "layers").out)
+        self.run_it("run", "m.onnx", "--save-onnx", "p.onnx")
+        self.assertEqual((self.folder / "p.onnx").read_bytes(), (self.folder / "m.onnx").read_bytes())
+
+    def test_before_outputs_are_chosen(self):
+        self.run_it("run", "m.onnx", "--shape-inference", "--onnx-outputs", "s", "--save-onnx", "s.onnx", "--native")
+        self.assertIn("---- 1 Graph Output(s) ----\n    {s [dtype=float32, shape=(1, 3)]}\n",
+                      self.run_it("inspect", "model", "s.onnx").out)
+
+    def test_open_dims_have_names_and_wrong_declarations_stay(self):
+        self.save("d.onnx", model([node("NonZero", ["x"], ["i"]), node("Neg", ["i"], ["y"])], [value_info("x", [2, 2])],
+                                  [value_info("y", [2, "K"], 7)]))
+        out = self.run_it("inspect", "model", "d.onnx", "--show", "layers", "--shape-inference").out
+        self.assertIn("-> {i [dtype=int64, shape=(2, 'unk__0')]}\n", out)
+        self.assertIn("{y [dtype=int64, shape=(2, 'K')]}\n", out)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -26,6 +26,7 @@ typedef struct run_args {
     pg_args_runners runners;
     pg_args_model model;
     pg_args_onnx_save onnx_save;
+    pg_args_onnx_shapes onnx_shapes;
     pg_args_onnx onnx;
     pg_args_onnxrt onnxrt;
     pg_args_native native;

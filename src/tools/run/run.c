@@ -25,7 +25,7 @@ static const pg_group_use groups[] = {
     MISSING_USE(pg_group_tf_inference),
     MISSING_USE(pg_group_tf_onnx),
     USE(pg_group_onnx_save, onnx_save),
-    MISSING_USE(pg_group_onnx_shapes),
+    USE(pg_group_onnx_shapes, onnx_shapes),
     USE(pg_group_onnx, onnx),
     USE(pg_group_onnxrt, onnxrt),
     USE(pg_group_native, native),
@@ -336,7 +336,7 @@ static pg_status infer_and_compare(run_state *state, pg_arena *arena)
     bool needed = args->runners.names.count > 0 || args->onnx_save.path != NULL || args->ranges.wanted ||
                   args->simple.tolerance != NULL;
     if (args->model.path != NULL && needed) {
-        PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &state->model));
+        PG_TRY(pg_args_load_onnx_shaped(&args->model, &args->onnx, &args->onnx_shapes, &state->model));
         PG_TRY(pg_args_save_onnx(&args->onnx_save, state->model));
     }
     if (args->runners.names.count > 0)
