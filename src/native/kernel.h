@@ -156,6 +156,7 @@ extern const pg_kernel pg_kernels_binary[];
 extern const pg_kernel pg_kernels_elementwise[];
 extern const pg_kernel pg_kernels_reduce[];
 extern const pg_kernel pg_kernels_softmax[];
+extern const pg_kernel pg_kernels_loss[];
 extern const pg_kernel pg_kernels_select[];
 extern const pg_kernel pg_kernels_shape[];
 extern const pg_kernel pg_kernels_rearrange[];

@@ -13,6 +13,7 @@ static const pg_kernel *const families[] = {
     pg_kernels_random,
     pg_kernels_reduce,
     pg_kernels_softmax,
+    pg_kernels_loss,
     pg_kernels_select,
     pg_kernels_shape,
     pg_kernels_rearrange,

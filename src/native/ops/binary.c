@@ -187,21 +187,21 @@ static pg_status variadic_or_binary(pg_op *op, const binary_function *f)
 #define FLOAT_LOOPS(name, R32, R64, e32, e64) \
     LOOP(name, f32, float, R32, PG_SIMD, e32) \
     LOOP(name, f64, double, R64, , e64)
-#define SIGNED_LOOPS(name, e)                                                     \
-    LOOP(name, i8, int8_t, int8_t, , e)                                           \
-    LOOP(name, i16, int16_t, int16_t, , e) LOOP(name, i32, int32_t, int32_t, , e) \
-        LOOP(name, i64, int64_t, int64_t, , e)
-#define UNSIGNED_LOOPS(name, e)                                                       \
-    LOOP(name, u8, uint8_t, uint8_t, , e)                                             \
-    LOOP(name, u16, uint16_t, uint16_t, , e) LOOP(name, u32, uint32_t, uint32_t, , e) \
-        LOOP(name, u64, uint64_t, uint64_t, , e)
-#define TEST_LOOPS(name, e)                                                                 \
-    FLOAT_LOOPS(name, uint8_t, uint8_t, e, e)                                               \
-    LOOP(name, i8, int8_t, uint8_t, , e)                                                    \
-    LOOP(name, i16, int16_t, uint8_t, , e) LOOP(name, i32, int32_t, uint8_t, , e)           \
-        LOOP(name, i64, int64_t, uint8_t, , e) LOOP(name, u8, uint8_t, uint8_t, , e)        \
-            LOOP(name, u16, uint16_t, uint8_t, , e) LOOP(name, u32, uint32_t, uint8_t, , e) \
-                LOOP(name, u64, uint64_t, uint8_t, , e)
+#define SIGNED_LOOPS(name, e)              \
+    LOOP(name, i8, int8_t, int8_t, , e)    \
+    LOOP(name, i16, int16_t, int16_t, , e) \
+    LOOP(name, i32, int32_t, int32_t, , e) LOOP(name, i64, int64_t, int64_t, , e)
+#define UNSIGNED_LOOPS(name, e)              \
+    LOOP(name, u8, uint8_t, uint8_t, , e)    \
+    LOOP(name, u16, uint16_t, uint16_t, , e) \
+    LOOP(name, u32, uint32_t, uint32_t, , e) LOOP(name, u64, uint64_t, uint64_t, , e)
+#define TEST_LOOPS(name, e)                                                           \
+    FLOAT_LOOPS(name, uint8_t, uint8_t, e, e)                                         \
+    LOOP(name, i8, int8_t, uint8_t, , e)                                              \
+    LOOP(name, i16, int16_t, uint8_t, , e)                                            \
+    LOOP(name, i32, int32_t, uint8_t, , e) LOOP(name, i64, int64_t, uint8_t, , e)     \
+        LOOP(name, u8, uint8_t, uint8_t, , e) LOOP(name, u16, uint16_t, uint8_t, , e) \
+            LOOP(name, u32, uint32_t, uint8_t, , e) LOOP(name, u64, uint64_t, uint8_t, , e)
 #define FLOAT_ROWS(name) [PG_F32] = name##_f32, [PG_F64] = name##_f64
 #define SIGNED_ROWS(name) \
     [PG_I8] = name##_i8, [PG_I16] = name##_i16, [PG_I32] = name##_i32, [PG_I64] = name##_i64
@@ -210,8 +210,8 @@ static pg_status variadic_or_binary(pg_op *op, const binary_function *f)
 #define INT_ROWS(name) SIGNED_ROWS(name), UNSIGNED_ROWS(name)
 #define ALL_ROWS(name) FLOAT_ROWS(name), INT_ROWS(name)
 
-/* Integers wrap around on overflow, and a division by zero gives zero, as in NumPy; floats follow IEEE 754.
- */
+/* Integers wrap around on overflow; floats follow IEEE 754. Divisors that are zero are refused before integer
+ * loops run (check_divisors). */
 #define ARITHMETIC(name, op)                         \
     FLOAT_LOOPS(name, float, double, x op y, x op y) \
     SIGNED_LOOPS(name, (uint64_t)x op(uint64_t) y)   \
@@ -220,8 +220,8 @@ ARITHMETIC(add, +)
 ARITHMETIC(sub, -)
 ARITHMETIC(mul, *)
 FLOAT_LOOPS(div, float, double, x / y, x / y)
-SIGNED_LOOPS(div, y == 0 ? 0 : y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y)
-UNSIGNED_LOOPS(div, y == 0 ? 0 : x / y)
+SIGNED_LOOPS(div, y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y)
+UNSIGNED_LOOPS(div, x / y)
 
 /* The remainder with the sign of the divisor. */
 static inline double floor_mod(double x, double y)
@@ -233,16 +233,16 @@ static inline double floor_mod(double x, double y)
 }
 static inline int64_t floor_mod_int(int64_t x, int64_t y)
 {
-    if (y == 0 || y == -1)
+    if (y == -1)
         return 0;
     int64_t r = x % y;
     return r != 0 && (r < 0) != (y < 0) ? r + y : r;
 }
 FLOAT_LOOPS(mod, float, double, floor_mod((double)x, (double)y), floor_mod(x, y))
 SIGNED_LOOPS(mod, floor_mod_int(x, y))
-UNSIGNED_LOOPS(mod, y == 0 ? 0 : x % y)
+UNSIGNED_LOOPS(mod, x % y)
 FLOAT_LOOPS(rem, float, double, fmodf(x, y), fmod(x, y))
-SIGNED_LOOPS(rem, y == 0 || y == -1 ? 0 : x % y)
+SIGNED_LOOPS(rem, y == -1 ? 0 : x % y)
 
 /* NaN wins, whichever side it is on. */
 FLOAT_LOOPS(max, float, double, x > y || x != x ? x : y, x > y || x != x ? x : y)
@@ -288,7 +288,6 @@ UNSIGNED_LOOPS(prelu, ((void)y, x))
 OP(add, op_add, PG_UNDEFINED, ALL_ROWS(add))
 OP(sub, op_sub, PG_UNDEFINED, ALL_ROWS(sub))
 OP(mul, op_mul, PG_UNDEFINED, ALL_ROWS(mul))
-OP(div, op_div, PG_UNDEFINED, ALL_ROWS(div))
 OP(equal, op_equal, PG_BOOL, ALL_ROWS(equal), [PG_BOOL] = equal_u8, [PG_STRING] = equal_text)
 OP(greater, op_greater, PG_BOOL, ALL_ROWS(greater))
 OP(less, op_less, PG_BOOL, ALL_ROWS(less))
@@ -301,6 +300,47 @@ OP(bit_and, op_bit_and, PG_UNDEFINED, INT_ROWS(bit_and))
 OP(bit_or, op_bit_or, PG_UNDEFINED, INT_ROWS(bit_or))
 OP(bit_xor, op_bit_xor, PG_UNDEFINED, INT_ROWS(bit_xor))
 
+static bool has_zero(const pg_tensor *y)
+{
+    uint64_t count = pg_tensor_count(y), zeros = 0;
+    switch (pg_move_size(y->dtype)) {
+    case 1:
+        for (uint64_t i = 0; i < count; i++)
+            zeros += ((const uint8_t *)y->data)[i] == 0;
+        break;
+    case 2:
+        for (uint64_t i = 0; i < count; i++)
+            zeros += ((const uint16_t *)y->data)[i] == 0;
+        break;
+    case 4:
+        for (uint64_t i = 0; i < count; i++)
+            zeros += ((const uint32_t *)y->data)[i] == 0;
+        break;
+    default:
+        for (uint64_t i = 0; i < count; i++)
+            zeros += ((const uint64_t *)y->data)[i] == 0;
+    }
+    return zeros > 0;
+}
+
+/* Nothing is divided where the first input is empty. */
+static pg_status check_divisors(const pg_op *op)
+{
+    PG_TRY(pg_op_need(op, 2));
+    const pg_tensor *x = pg_op_in(op, 0), *y = pg_op_in(op, 1);
+    if (pg_dtype_is_integer(y->dtype) && pg_dtype_get(y->dtype)->bits >= 8 && pg_tensor_count(x) > 0 &&
+        has_zero(y))
+        return pg_op_err(op, PG_ERR_INVALID, "integer division by zero");
+    return NULL;
+}
+
+static const binary_function op_div = {{ALL_ROWS(div)}, PG_UNDEFINED, PG_GRAIN_CHEAP};
+static pg_status run_div(pg_op *op)
+{
+    PG_TRY(check_divisors(op));
+    return binary(op, &op_div);
+}
+
 static const binary_function op_mod = {{ALL_ROWS(mod)}, PG_UNDEFINED, PG_GRAIN_COSTLY};
 static const binary_function op_rem = {
     {FLOAT_ROWS(rem), SIGNED_ROWS(rem), UNSIGNED_ROWS(mod)}, PG_UNDEFINED, PG_GRAIN_COSTLY};
@@ -308,6 +348,7 @@ static pg_status run_mod(pg_op *op)
 {
     int64_t fmod_attribute;
     PG_TRY(pg_op_attr_i(op, "fmod", 0, &fmod_attribute));
+    PG_TRY(check_divisors(op));
     return binary(op, fmod_attribute != 0 ? &op_rem : &op_mod);
 }
 

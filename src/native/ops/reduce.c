@@ -288,6 +288,40 @@ static int64_t offset_of(size_t n, const int64_t *dims, const int64_t *strides, 
     return offset;
 }
 
+static int64_t integer_at(pg_dtype dtype, const char *x, size_t i)
+{
+    bool is_unsigned = pg_dtype_kind_of(dtype) == PG_KIND_UINT;
+    switch (pg_move_size(dtype)) {
+    case 1:
+        return is_unsigned ? ((const uint8_t *)x)[i] : ((const int8_t *)x)[i];
+    case 2:
+        return is_unsigned ? ((const uint16_t *)x)[i] : ((const int16_t *)x)[i];
+    case 4:
+        return is_unsigned ? (int64_t)((const uint32_t *)x)[i] : ((const int32_t *)x)[i];
+    default:
+        return ((const int64_t *)x)[i];
+    }
+}
+
+/* most + log(sum), cut towards zero; sum >= 1 but for empty ranges, whose result is 0. */
+static int64_t join_log(int64_t most, double sum, bool is_unsigned)
+{
+    double rest = sum > 0 ? log(sum) : 0;
+    if (sum <= 0)
+        return 0;
+    bool below_zero = !is_unsigned && most < 0 && (double)most + rest < 0;
+    return (int64_t)((uint64_t)most + (uint64_t)(below_zero ? ceil(rest) : floor(rest)));
+}
+
+/* What element i adds to the sum, relative to the largest of its range. */
+static double exp_term(const reduce_job *job, const char *x, size_t i, accumulator most)
+{
+    if (!pg_dtype_is_float(job->dtype))
+        return exp(-(double)((uint64_t)most.integer - (uint64_t)integer_at(job->dtype, x, i)));
+    double v = job->dtype == PG_F64 ? ((const double *)x)[i] : (double)((const float *)x)[i];
+    return exp(isinf(most.real) ? v : v - most.real);
+}
+
 /* Log of a sum of exponentials, relative to the largest so that nothing overflows. */
 static void log_sum_exp(const reduce_job *job, const char *x, uint64_t pieces, size_t width, size_t step,
                         accumulator *acc)
@@ -297,8 +331,7 @@ static void log_sum_exp(const reduce_job *job, const char *x, uint64_t pieces, s
     size_t n_acc = step == 0 ? 1 : width;
     largest.kind = R_MAX;
     start(&largest, most, n_acc);
-    start(job, acc, n_acc);
-    bool wide = job->dtype == PG_F64;
+    double sum[CHUNK] = {0};
     for (uint64_t p = 0; p < pieces; p++)
         combine(&largest, most,
                 x + offset_of(job->n_reduced, job->reduced, job->reduced_strides, p) * (int64_t)job->size,
@@ -306,14 +339,17 @@ static void log_sum_exp(const reduce_job *job, const char *x, uint64_t pieces, s
     for (uint64_t p = 0; p < pieces; p++) {
         const char *piece =
             x + offset_of(job->n_reduced, job->reduced, job->reduced_strides, p) * (int64_t)job->size;
-        for (size_t i = 0; i < width; i++) {
-            double v = wide ? ((const double *)piece)[i] : (double)((const float *)piece)[i];
-            double m = most[i * step].real;
-            acc[i * step].real += exp(isinf(m) ? v : v - m);
-        }
+        for (size_t i = 0; i < width; i++)
+            sum[i * step] += exp_term(job, piece, i, most[i * step]);
     }
-    for (size_t i = 0; i < n_acc; i++)
-        acc[i].real = log(acc[i].real) + (isinf(most[i].real) ? 0 : most[i].real);
+    bool real = pg_dtype_is_float(job->dtype), is_unsigned = pg_dtype_kind_of(job->dtype) == PG_KIND_UINT;
+    for (size_t i = 0; i < n_acc; i++) {
+        if (real)
+            acc[i].real = log(sum[i]) + (isinf(most[i].real) ? 0 : most[i].real);
+        else
+            acc[i].integer = join_log(most[i].integer, sum[i], is_unsigned);
+        acc[CHUNK + i].real = 0;
+    }
 }
 
 static void reduce_one(const reduce_job *job, const char *x, uint64_t pieces, size_t width, size_t step,
@@ -417,7 +453,7 @@ static pg_status reduce(pg_op *op, reduce_kind kind, reduce_finish finish_as)
 {
     PG_TRY(pg_op_need(op, 1));
     const pg_tensor *x = pg_op_in(op, 0);
-    if (!takes_type(x->dtype, kind) || (finish_as == F_LOG_EXP && !pg_dtype_is_float(x->dtype)))
+    if (!takes_type(x->dtype, kind))
         return pg_op_bad_type(op, 0);
     bool along[PG_MAX_RANK];
     int64_t keep, dims[PG_MAX_RANK];
