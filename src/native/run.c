@@ -11,8 +11,9 @@ void pg_frame_end_node(pg_frame *frame)
     for (size_t i = 0; i < frame->n_scratch; i++)
         pg_buffer_unref(frame->scratch[i]);
     frame->n_scratch = 0;
-    for (size_t i = 0; i < PG_OP_MAX_INLINE && frame->extra[i].kind != PG_VALUE_NONE; i++)
-        pg_value_deinit(&frame->extra[i]);
+    for (size_t i = 0; i < PG_OP_MAX_INLINE; i++) /* a kernel may have asked for any of them */
+        if (frame->extra[i].kind != PG_VALUE_NONE)
+            pg_value_deinit(&frame->extra[i]);
 }
 
 static bool is_half(pg_dtype dtype)
