@@ -280,12 +280,16 @@ static uint64_t integer_difference(const moments_run *run, const void *a, const 
     return run->common == PG_BOOL ? x ^ y : wrap(run->common, x - y);
 }
 
+/* Of the values that the term needs: the other one may be a float. */
 static uint64_t integer_term(const moments_run *run, int which, const void *a, const void *b, size_t i)
 {
-    uint64_t x = bits_at(run->a->type, a, i), y = bits_at(run->b->type, b, i);
+    uint64_t v;
     if (which == AB)
-        return wrap(run->common, x * y);
-    uint64_t v = which == AA ? x : which == BB ? y : integer_difference(run, a, b, i);
+        return wrap(run->common, bits_at(run->a->type, a, i) * bits_at(run->b->type, b, i));
+    if (which == DD)
+        v = integer_difference(run, a, b, i);
+    else
+        v = which == AA ? bits_at(run->a->type, a, i) : bits_at(run->b->type, b, i);
     return v * v;
 }
 

@@ -189,4 +189,5 @@ def main():
     json.dump(answers, sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()
