@@ -68,6 +68,12 @@ typedef struct pg_output_stat {
     pg_error_stat stat;
 } pg_output_stat;
 
+/* Where pictures go. */
+typedef struct pg_plot_targets {
+    const char *folder; /* of their files; NULL = nowhere */
+    bool show;
+} pg_plot_targets;
+
 /* Absolute and relative, where the user gives none. */
 #define PG_COMPARE_TOLERANCE 1e-5
 
@@ -82,6 +88,8 @@ typedef struct pg_compare_options {
     bool all_statistics;          /* compute them even when nobody sees them, to save the results */
     pg_output_numbers rtol, atol; /* default 1e-5 */
     pg_output_numbers quantile;   /* default 0.99 */
+    pg_plot_targets heatmaps;     /* of both differences of every output */
+    pg_plot_targets error_plots;  /* both differences over the magnitude of the second output */
     const pg_output_stat *stats;
     size_t n_stats;
     pg_output_numbers index_tolerance; /* default 0 */

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "compare/internal.h"
+#include "compare/plot/plot.h"
 #include "log/log.h"
 #include "tensor/number_text.h"
 #include "tensor/text.h"
@@ -137,16 +138,67 @@ static pg_status report_difference(const pg_simple_report *report, bool relative
     return NULL;
 }
 
+/* ---- Pictures ---- */
+
+static bool wanted(const pg_plot_targets *targets)
+{
+    return targets->folder != NULL || targets->show;
+}
+
+static pg_status plot_errors(const pg_simple_report *report)
+{
+    const pg_plot_targets *targets = &report->call->options->error_plots;
+    if (!wanted(targets))
+        return NULL;
+    report->diff->want_outputs = true;
+    pg_stat_source source = pg_diff_source(report->diff);
+    pg_log_indent(1);
+    pg_status status = pg_plot_error_metrics(&(pg_plot_errors){.source = &source,
+                                                               .run0 = report->call->run0,
+                                                               .run1 = report->call->run1,
+                                                               .name0 = report->item->name0,
+                                                               .name1 = report->item->name1},
+                                             targets);
+    pg_log_indent(-1);
+    report->diff->want_outputs = false;
+    return status;
+}
+
+static pg_status plot_heatmaps(const pg_simple_report *report, bool relative)
+{
+    const pg_plot_targets *targets = &report->call->options->heatmaps;
+    if (!wanted(targets))
+        return NULL;
+    pg_buf title = {0};
+    pg_stat_source source = pg_diff_source(report->diff);
+    pg_plot_field field = {&source, relative ? 1 : 0, report->a->rank, report->a->dims};
+    pg_buf_printf(&title, "%s Error | %s", relative ? "Relative" : "Absolute", report->item->name0);
+    pg_log_indent(1);
+    pg_status status = pg_plot_heatmaps(&field, pg_buf_cstr(&title), relative, targets);
+    pg_log_indent(-1);
+    pg_buf_deinit(&title);
+    return status;
+}
+
+static pg_status report_differences(const pg_simple_report *report)
+{
+    bool logged = PG_LOG_ENABLED(PG_INFO);
+    if (logged)
+        log_required(report->result);
+    PG_TRY(plot_errors(report));
+    for (int relative = 0; relative < 2; relative++) {
+        if (logged)
+            PG_TRY(report_difference(report, relative));
+        PG_TRY(plot_heatmaps(report, relative));
+    }
+    return NULL;
+}
+
 pg_status pg_report_simple_metrics(const pg_simple_report *report)
 {
     PG_LOG_INFO("Error Metrics: %s", report->item->name0);
-    if (!PG_LOG_ENABLED(PG_INFO))
-        return NULL;
     pg_log_indent(1);
-    log_required(report->result);
-    pg_status status = report_difference(report, false);
-    if (status == NULL)
-        status = report_difference(report, true);
+    pg_status status = report_differences(report);
     pg_log_indent(-1);
     if (status == NULL && PG_LOG_ENABLED(PG_EXTRA_VERBOSE)) {
         pg_value a = {.kind = PG_VALUE_TENSOR, .tensor = *report->a};

@@ -116,6 +116,18 @@ static void warn_idle(const run_args *args, const pg_group *group, const void *v
     }
 }
 
+/* What could not be written at the end is said at the start. */
+static pg_status check_targets(const run_args *args, pg_arena *arena)
+{
+    const char *folders[] = {args->simple.save_heatmaps, args->simple.save_error_plot};
+    if (args->compare.save_accuracy != NULL)
+        PG_TRY(pg_file_check_writable(args->compare.save_accuracy));
+    for (size_t i = 0; i < PG_COUNT(folders); i++)
+        if (folders[i] != NULL)
+            PG_TRY(pg_file_check_writable(pg_arena_printf(arena, "%s/picture", folders[i])));
+    return NULL;
+}
+
 static pg_status check(const run_args *args, pg_arena *arena)
 {
     const pg_args_inference *inference = &args->inference;
@@ -143,8 +155,7 @@ static pg_status check(const run_args *args, pg_arena *arena)
     for (size_t i = 0; i < args->compare.n_functions; i++)
         if (args->compare.functions[i] == PG_COMPARE_PERCEPTUAL)
             return pg_err(PG_ERR_UNAVAILABLE, "%s", pg_compare_perceptual_reason);
-    if (args->compare.save_accuracy != NULL)
-        PG_TRY(pg_file_check_writable(args->compare.save_accuracy));
+    PG_TRY(check_targets(args, arena));
     return pg_args_check_average(&args->compare, &args->simple);
 }
 
