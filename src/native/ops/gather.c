@@ -155,14 +155,32 @@ static pg_status check_fits(const pg_op *op, const pg_tensor *small, const pg_te
     return NULL;
 }
 
-/* One row of results; `step` is what an index moves along the axis, `move` what a place in the row moves. */
+enum { PART = 1024 };
+
+/* Indices first .. first + n, counted from the front; false when one lies outside. */
+PG_SIMD static bool read_part(const pg_tensor *indices, uint64_t first, size_t n, int64_t limit, int64_t *at)
+{
+    const int64_t *wide = indices->data;
+    const int32_t *narrow = indices->data;
+    int64_t outside = 0;
+    for (size_t k = 0; k < n; k++)
+        at[k] = indices->dtype == PG_I64 ? wide[first + k] : narrow[first + k];
+    for (size_t k = 0; k < n; k++) {
+        at[k] += at[k] >> 63 & limit;
+        outside |= at[k] | (limit - 1 - at[k]); /* negative when either is */
+    }
+    return outside >= 0;
+}
+
+/* Part of a row of results; `step` is what an index moves along the axis, `move` what a place in the row
+ * moves. */
 #define PICK(T)                                                            \
     for (size_t i = 0; i < n; i++)                                         \
         ((T *)to)[i] = ((const T *)from)[(size_t)at[i] * step + i * move]; \
     break
 
-static void pick_row(char *to, const char *from, const int64_t *at, size_t n, size_t step, size_t move,
-                     size_t size)
+static void pick_part(char *to, const char *from, const int64_t *at, size_t n, size_t step, size_t move,
+                      size_t size)
 {
     switch (size) {
     case 1:
@@ -186,22 +204,30 @@ static pg_status run_gather_elements(pg_op *op)
     const pg_tensor *x = pg_op_in(op, 0), *indices = pg_op_in(op, 1);
     int64_t axis_value;
     size_t axis;
-    const int64_t *at;
     const void *elements;
     pg_move out;
     position p;
     PG_TRY(pg_op_attr_i(op, "axis", 0, &axis_value));
     PG_TRY(pg_op_axis(op, axis_value, x->rank, &axis));
     PG_TRY(check_fits(op, indices, x, axis));
-    PG_TRY(read_indices(op, 1, x->dims[axis], &at));
+    if (indices->dtype != PG_I64 && indices->dtype != PG_I32)
+        return pg_op_bad_type(op, 1);
     PG_TRY(pg_move_in(op, x, &elements));
     PG_TRY(pg_move_out(op, 0, x->dtype, indices->rank, indices->dims, &out));
     position_init(&p, indices, x, axis);
     p.rank--; /* whole rows of the last dim */
     size_t row = (size_t)indices->dims[p.rank], stride = (size_t)product(x, axis + 1, x->rank);
-    for (uint64_t i = 0; i < out.count; i += row, position_next(&p))
-        pick_row((char *)out.data + i * out.size, (const char *)elements + (size_t)p.base * out.size, at + i,
-                 row, stride, axis == p.rank ? 0 : 1, out.size);
+    size_t move = axis == p.rank ? 0 : 1;
+    for (uint64_t i = 0; i < out.count; position_next(&p))
+        for (size_t done = 0, n; done < row; done += n, i += n) {
+            int64_t at[PART];
+            n = PG_MIN(row - done, (size_t)PART);
+            if (!read_part(indices, i, n, x->dims[axis], at))
+                return read_indices(op, 1, x->dims[axis], &(const int64_t *){NULL});
+            pick_part((char *)out.data + i * out.size,
+                      (const char *)elements + ((size_t)p.base + done * move) * out.size, at, n, stride, move,
+                      out.size);
+        }
     return pg_move_done(&out);
 }
 

@@ -6,38 +6,6 @@
 #include "base/clock.h"
 #include "tensor/dtype_convert.h"
 
-enum { WORDS = 624, AHEAD = 397 };
-
-static void seed_state(pg_op_random *random, uint32_t seed)
-{
-    random->state[0] = seed;
-    for (uint32_t i = 1; i < WORDS; i++)
-        random->state[i] = 1812433253u * (random->state[i - 1] ^ (random->state[i - 1] >> 30)) + i;
-    random->next = WORDS;
-    random->has_spare = false;
-}
-
-static uint32_t twist(uint32_t upper, uint32_t lower)
-{
-    uint32_t mixed = (upper & 0x80000000u) | (lower & 0x7fffffffu);
-    return (mixed >> 1) ^ ((lower & 1) != 0 ? 0x9908b0dfu : 0);
-}
-
-static uint32_t next_word(pg_op_random *random)
-{
-    uint32_t *s = random->state;
-    if (random->next == WORDS) {
-        for (uint32_t i = 0; i < WORDS; i++)
-            s[i] = s[(i + AHEAD) % WORDS] ^ twist(s[i], s[(i + 1) % WORDS]);
-        random->next = 0;
-    }
-    uint32_t y = s[random->next++];
-    y ^= y >> 11;
-    y ^= (y << 7) & 0x9d2c5680u;
-    y ^= (y << 15) & 0xefc60000u;
-    return y ^ (y >> 18);
-}
-
 pg_status pg_op_random_init(const pg_op *op, pg_op_random *out)
 {
     const pg_attr *attr = pg_node_attr(op->node, "seed");
@@ -48,14 +16,14 @@ pg_status pg_op_random_init(const pg_op *op, pg_op_random *out)
         seed = (uint32_t)(int64_t)attr->f;
     else if (attr != NULL)
         return pg_op_err(op, PG_ERR_INVALID, "attribute 'seed' is not a number that can be a seed");
-    seed_state(out, seed);
+    pg_random_seed(&out->stream, seed);
+    out->has_spare = false;
     return NULL;
 }
 
 double pg_op_random_uniform(pg_op_random *random)
 {
-    uint32_t high = next_word(random) >> 5, low = next_word(random) >> 6;
-    return (high * 67108864.0 + low) / 9007199254740992.0;
+    return pg_random_f64(&random->stream);
 }
 
 double pg_op_random_normal(pg_op_random *random)

@@ -4,10 +4,10 @@
 #define PG_NATIVE_OPS_RANDOM_H
 
 #include "native/kernel.h"
+#include "tensor/random.h"
 
 typedef struct pg_op_random {
-    uint32_t state[624];
-    uint32_t next; /* unread word in `state` */
+    pg_random stream;
     bool has_spare;
     double spare; /* the second number of a Gaussian pair */
 } pg_op_random;

@@ -234,7 +234,50 @@ static void sift_down(candidate *heap, size_t n, size_t at)
     heap[at] = moved;
 }
 
-static void choose(const topk_job *job, const char *line, candidate *heap)
+/* Adds a candidate to a heap of at most k. */
+static void consider(const topk_job *job, candidate *heap, size_t *filled, candidate found)
+{
+    if (*filled < job->k) {
+        heap[(*filled)++] = found;
+        for (size_t at = *filled / 2; *filled == job->k && at-- > 0;)
+            sift_down(heap, *filled, at);
+    } else if (is_worse(heap[0], found)) {
+        heap[0] = found;
+        sift_down(heap, *filled, 0);
+    }
+}
+
+enum { BLOCK = 32 };
+
+/* The first block from x[i] on with an element that does not lose to `worst` by plain comparison; NaN, which
+ * loses none, is left to the keys. */
+PG_SIMD static size_t skip_losers(const float *x, size_t i, size_t n, float worst, bool smallest)
+{
+    const float sign = smallest ? -1.0f : 1.0f, limit = sign * worst;
+    for (; i + BLOCK <= n; i += BLOCK) {
+        int32_t winners = 0;
+        for (size_t k = 0; k < BLOCK; k++)
+            winners |= !(sign * x[i + k] <= limit);
+        if (winners != 0)
+            break;
+    }
+    return i;
+}
+
+static void scan_f32(const topk_job *job, const float *x, candidate *heap)
+{
+    size_t filled = 0, i = 0;
+    while (i < job->n) {
+        if (filled == job->k)
+            i = skip_losers(x, i, job->n, x[heap[0].index], job->smallest);
+        for (size_t end = PG_MIN(i + BLOCK, job->n); i < end; i++) {
+            uint64_t key = f32_key(x[i]);
+            consider(job, heap, &filled, (candidate){job->smallest ? ~key : key, (int64_t)i});
+        }
+    }
+}
+
+static void scan(const topk_job *job, const char *line, candidate *heap)
 {
     uint64_t keys[KEYS_AT_ONCE];
     size_t filled = 0;
@@ -242,19 +285,20 @@ static void choose(const topk_job *job, const char *line, candidate *heap)
         size_t n = PG_MIN((size_t)KEYS_AT_ONCE, job->n - first);
         (void)pg_order_keys(job->x->dtype, line + first * job->inner * job->size, (int64_t)job->inner, n,
                             keys);
-        for (size_t i = 0; i < n; i++) {
-            candidate found = {job->smallest ? ~keys[i] : keys[i], (int64_t)(first + i)};
-            if (filled < job->k) {
-                heap[filled++] = found;
-                for (size_t at = filled / 2; filled == job->k && at-- > 0;)
-                    sift_down(heap, filled, at);
-            } else if (is_worse(heap[0], found)) {
-                heap[0] = found;
-                sift_down(heap, filled, 0);
-            }
-        }
+        for (size_t i = 0; i < n; i++)
+            consider(job, heap, &filled,
+                     (candidate){job->smallest ? ~keys[i] : keys[i], (int64_t)(first + i)});
     }
-    for (size_t left = filled; left > 1; left--) { /* worst to the end, again and again */
+}
+
+/* The k best of a line, the best first. */
+static void choose(const topk_job *job, const char *line, candidate *heap)
+{
+    if (job->x->dtype == PG_F32 && job->inner == 1)
+        scan_f32(job, (const float *)line, heap);
+    else
+        scan(job, line, heap);
+    for (size_t left = job->k; left > 1; left--) { /* worst to the end, again and again */
         candidate worst = heap[0];
         heap[0] = heap[left - 1];
         heap[left - 1] = worst;

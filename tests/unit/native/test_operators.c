@@ -123,6 +123,65 @@ TEST(losses)
     pg_value_deinit(&out);
 }
 
+/* Numbers with repetitions and some NaN. */
+static pg_value noisy(int64_t n)
+{
+    pg_tensor tensor;
+    CHECK_OK(pg_tensor_alloc(&tensor, PG_F32, 1, &n));
+    for (int64_t i = 0; i < n; i++)
+        ((float *)tensor.data)[i] = i % 331 == 330 ? NAN : (float)(i * 7919 % 997 - 400);
+    return pg_value_of_tensor(tensor);
+}
+
+/* NaN is the largest; of equal numbers the first comes first. */
+static bool goes_before(const float *x, int64_t a, int64_t b)
+{
+    bool nan_a = isnan(x[a]), nan_b = isnan(x[b]);
+    if (nan_a || nan_b || x[a] == x[b])
+        return nan_a == nan_b ? a < b : nan_a;
+    return x[a] > x[b];
+}
+
+TEST(top_k_of_long_line)
+{
+    enum { N = 2003, K = 9 };
+    pg_value out, copy, inputs[3] = {noisy(N), row(PG_I64, 1, (int64_t[]){K})};
+    copy = pg_value_share(&inputs[0]);
+    const float *x = copy.tensor.data;
+    CHECK_OK(run("TopK", inputs, 2, &out));
+    bool taken[N] = {false};
+    for (int64_t k = 0; k < K; k++) {
+        int64_t best = -1;
+        for (int64_t i = 0; i < N; i++)
+            if (!taken[i] && (best < 0 || goes_before(x, i, best)))
+                best = i;
+        taken[best] = true;
+        CHECK(memcmp((const float *)out.tensor.data + k, &x[best], sizeof *x) == 0);
+    }
+    pg_value_deinit(&out);
+    pg_value_deinit(&copy);
+}
+
+TEST(gather_elements_of_long_row)
+{
+    enum { N = 2500 };
+    int64_t at[N];
+    for (int64_t i = 0; i < N; i++)
+        at[i] = i * 31 % (2 * N) - N;
+    pg_value out, inputs[3] = {row(PG_I32, N, at), row(PG_I64, N, at)};
+    CHECK_OK(run("GatherElements", inputs, 2, &out));
+    for (int64_t i = 0; i < N; i++)
+        CHECK_INT(((const int32_t *)out.tensor.data)[i], at[at[i] < 0 ? at[i] + N : at[i]]);
+    pg_value_deinit(&out);
+    const int64_t outside[] = {N, -N - 1, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < 4; i++) {
+        at[2100] = outside[i];
+        pg_value wrong[3] = {row(PG_I32, N, at), row(PG_I64, N, at)};
+        CHECK_ERR(run("GatherElements", wrong, 2, &out), PG_ERR_INVALID, "(element 2100 of input 1)");
+        pg_value_deinit(&out);
+    }
+}
+
 int main(int argc, char **argv)
 {
     pg_test_only = argc > 1 ? argv[1] : NULL;
@@ -131,6 +190,8 @@ int main(int argc, char **argv)
     RUN(nothing_divided_by_zero);
     RUN(log_sum_exp_of_integers);
     RUN(losses);
+    RUN(top_k_of_long_line);
+    RUN(gather_elements_of_long_row);
     pg_pool_unref(session.pool);
     printf("1..%d\n", pg_test_number);
     return pg_test_failures > 0;
