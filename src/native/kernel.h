@@ -183,7 +183,6 @@ extern const pg_kernel pg_kernels_detect[];
 extern const pg_kernel pg_kernels_stateful[];
 /* com.microsoft. */
 extern const pg_kernel pg_kernels_contrib_quant[];
-extern const pg_kernel pg_kernels_contrib[];
 extern const pg_kernel pg_kernels_text[];
 extern const pg_kernel pg_kernels_tfidf[];
 extern const pg_kernel pg_kernels_ml_features[];
@@ -194,6 +193,9 @@ extern const pg_kernel pg_kernels_ml_trees[];
 extern const pg_kernel pg_kernels_ml_svm[];
 extern const pg_kernel pg_kernels_training[];
 extern const pg_kernel pg_kernels_flex_attention[];
+extern const pg_kernel pg_kernels_ms_basic[];
+extern const pg_kernel pg_kernels_ms_norm[];
+extern const pg_kernel pg_kernels_ms_matmul[];
 extern const pg_kernel pg_kernels_image_decoder[];
 
 #endif

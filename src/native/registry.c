@@ -36,7 +36,6 @@ static const pg_kernel *const families[] = {
     pg_kernels_signal,
     pg_kernels_detect,
     pg_kernels_stateful,
-    pg_kernels_contrib,
     pg_kernels_contrib_quant,
     pg_kernels_text,
     pg_kernels_tfidf,
@@ -48,6 +47,9 @@ static const pg_kernel *const families[] = {
     pg_kernels_ml_svm,
     pg_kernels_training,
     pg_kernels_flex_attention,
+    pg_kernels_ms_basic,
+    pg_kernels_ms_norm,
+    pg_kernels_ms_matmul,
     pg_kernels_image_decoder,
 };
 

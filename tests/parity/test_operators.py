@@ -21,6 +21,9 @@ class Operators(unittest.TestCase):
     def test_images(self):
         self.check("image_op_cases")
 
+    def test_transformers(self):
+        self.check("transformer_op_cases")
+
     def test_machine_learning(self):
         self.check("ml_op_cases")
 
