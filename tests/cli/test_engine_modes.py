@@ -1,9 +1,10 @@
 """What the built-in engine tells beside outputs: profiles, ranges, origins of NaN, noise floors."""
 
 import json
+import re
 import unittest
 
-from support import Case, model, node, relu_model, value_info, weight
+from support import ROOT, Case, model, node, relu_model, value_info, weight
 
 
 class Engine(Case):
@@ -247,6 +248,15 @@ class ShapeInference(Engine):
         out = self.run_it("inspect", "model", "d.onnx", "--show", "layers", "--shape-inference").out
         self.assertIn("-> {i [dtype=int64, shape=(2, 'unk__0')]}\n", out)
         self.assertIn("{y [dtype=int64, shape=(2, 'K')]}\n", out)
+
+
+class Page(Case):
+    def test_flags_exist(self):
+        page = (ROOT / "docs" / "engine-modes.md").read_text()
+        flags = set(re.findall(r"(--[a-z][a-z0-9-]+)", page))
+        self.assertGreater(len(flags), 15)
+        known = set(re.findall(r"(--[a-z][a-z0-9-]+)", self.run_it("run", "--help").out))
+        self.assertEqual(flags - known, set())
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ PEER = os.environ.get("PG_PEER_PYTHON")
 OURS_ONLY = [
     r"^\[I\] +Worst Element: ",  # an addition: the element to look at
     r"^\[I\] +Output: \S+ \| \d+ (NaN|Inf)",  # an addition: how many, and where
+    r"^\[E\] First NaN( or Inf from finite inputs)?: ",  # an addition: the node to look at
     r"^\[I\] Loading model: ",  # here before the runners start, there by each runner
     r"^\[I\] Loading (input data|inference results) from (in|out)(/|$)",  # folders are opened as a whole
     r"^\[I\] \S+ +\| Latency of \d+ iterations: ",  # percentiles are an addition
