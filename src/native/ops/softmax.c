@@ -8,6 +8,7 @@
 #include "native/ops/extreme.h"
 #include "native/ops/simd.h"
 #include "native/ops/vmath.h"
+#include "native/simd/simd.h"
 
 typedef enum line_kind { L_SOFTMAX, L_LOG_SOFTMAX, L_HARDMAX, L_NORM1, L_NORM2 } line_kind;
 
@@ -20,37 +21,20 @@ typedef struct line_job {
     size_t n, inner;
 } line_job;
 
-enum { COLUMNS = 64, LANES = 16 };
+enum { COLUMNS = 64, PIECE = 4096 };
 
 PG_SIMD static float row_max(const float *x, size_t n)
 {
     return pg_extreme_max(x, n);
 }
 
-/* y = e^(x - shift) for a shift that is no smaller than any x; y may be x. */
-PG_SIMD static void row_exp(float *y, const float *x, size_t n, float shift)
+/* y = e^(x - shift) for a shift that is no smaller than any x, and the sum of it; y may be x. */
+static double row_exp(float *y, const float *x, size_t n, float shift)
 {
-    PG_IVDEP
-    for (size_t i = 0; i < n; i++)
-        y[i] = pg_vexp_below_zero(x[i] - shift);
-}
-
-PG_SIMD static double row_sum(const float *x, size_t n)
-{
+    const pg_simd *simd = pg_simd_best();
     double total = 0;
-    while (n > 0) {
-        size_t piece = n < 4096 ? n : 4096, i = 0;
-        float lanes[LANES] = {0};
-        for (; i + LANES <= piece; i += LANES)
-            for (size_t k = 0; k < LANES; k++)
-                lanes[k] += x[i + k];
-        for (size_t k = 0; i < piece; i++, k++)
-            lanes[k] += x[i];
-        for (size_t k = 0; k < LANES; k++)
-            total += (double)lanes[k];
-        x += piece;
-        n -= piece;
-    }
+    for (size_t i = 0; i < n; i += PIECE)
+        total += (double)simd->exp_sum_f32(x + i, shift, y + i, PG_MIN((size_t)PIECE, n - i));
     return total;
 }
 
@@ -70,8 +54,8 @@ PG_SIMD static void row_subtract(float *y, const float *x, size_t n, float shift
 
 static void softmax_row(float *y, const float *x, size_t n)
 {
-    row_exp(y, x, n, row_max(x, n));
-    row_scale(y, n, (float)(1.0 / row_sum(y, n)));
+    double total = row_exp(y, x, n, row_max(x, n));
+    row_scale(y, n, (float)(1.0 / total));
 }
 
 static void log_softmax_row(float *y, const float *x, size_t n)
@@ -80,8 +64,7 @@ static void log_softmax_row(float *y, const float *x, size_t n)
     double total = 0;
     for (size_t i = 0; i < n; i += COLUMNS) {
         size_t width = PG_MIN((size_t)COLUMNS, n - i);
-        row_exp(part, x + i, width, most);
-        total += row_sum(part, width);
+        total += row_exp(part, x + i, width, most);
     }
     row_subtract(y, x, n, most, (float)log(total));
 }

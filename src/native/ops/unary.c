@@ -6,6 +6,7 @@
 #include "native/kernel.h"
 #include "native/ops/simd.h"
 #include "native/ops/vmath.h"
+#include "native/simd/simd.h"
 
 /* The two numbers that some functions take as attributes. */
 typedef struct unary_args {
@@ -123,6 +124,21 @@ static pg_status unary_test(pg_op *op, const unary_function *function, const una
         return unary(op, &name, &(unary_args){(double)a, (double)b});        \
     }
 
+/* ... whose float32 loop is one of native/simd. */
+#define SIMD_OP(name, call, in_f64)                                                                       \
+    static void name##_f32(void *y, const void *x, size_t n, const unary_args *args)                      \
+    {                                                                                                     \
+        (void)args;                                                                                       \
+        call;                                                                                             \
+    }                                                                                                     \
+    LOOP(name, f64, double, double, , in_f64)                                                             \
+    static const unary_function name = {{[PG_F32] = name##_f32, [PG_F64] = name##_f64}, PG_GRAIN_COSTLY}; \
+    static pg_status run_##name(pg_op *op)                                                                \
+    {                                                                                                     \
+        return unary(op, &name, &(unary_args){0});                                                        \
+    }
+#define ACT(kind_) pg_simd_best()->act_f32(&(pg_act){.kind = kind_}, x, y, n)
+
 /* e^x - 1 for x <= 0 without cancellation: with t = tanh(x / 2) it is 2 t / (1 - t). */
 PG_INLINE float expm1_below_zero(float x)
 {
@@ -170,7 +186,7 @@ REAL_OP(op_floor, PG_GRAIN_CHEAP, floorf(x), floor(x))
 REAL_OP(op_round, PG_GRAIN_CHEAP, rintf(x), rint(x))
 REAL_OP(op_sqrt, PG_GRAIN_CHEAP, sqrtf(x), sqrt(x))
 REAL_OP(op_reciprocal, PG_GRAIN_CHEAP, 1.0f / x, 1.0 / x)
-REAL_OP(op_exp, PG_GRAIN_COSTLY, pg_vexp(x), exp(x))
+SIMD_OP(op_exp, pg_simd_best()->exp_f32(x, y, n), exp(x))
 REAL_OP(op_log, PG_GRAIN_COSTLY, pg_vlog(x), log(x))
 REAL_OP(op_tan, PG_GRAIN_COSTLY, tanf(x), tan(x))
 REAL_OP(op_asin, PG_GRAIN_COSTLY, asinf(x), asin(x))
@@ -181,9 +197,9 @@ REAL_OP(op_cosh, PG_GRAIN_COSTLY, coshf(x), cosh(x))
 REAL_OP(op_asinh, PG_GRAIN_COSTLY, asinhf(x), asinh(x))
 REAL_OP(op_acosh, PG_GRAIN_COSTLY, acoshf(x), acosh(x))
 REAL_OP(op_atanh, PG_GRAIN_COSTLY, atanhf(x), atanh(x))
-REAL_OP(op_erf, PG_GRAIN_COSTLY, pg_verf(x), erf(x))
-REAL_OP(op_sigmoid, PG_GRAIN_COSTLY, pg_vsigmoid(x), sigmoid_f64_of(x))
-REAL_OP(op_tanh, PG_GRAIN_COSTLY, pg_vtanh(x), tanh(x))
+SIMD_OP(op_erf, pg_simd_best()->erf_f32(x, y, n), erf(x))
+SIMD_OP(op_sigmoid, ACT(PG_ACT_SIGMOID), sigmoid_f64_of(x))
+SIMD_OP(op_tanh, ACT(PG_ACT_TANH), tanh(x))
 REAL_OP(op_softplus, PG_GRAIN_COSTLY, softplus_f32_of(x), softplus_f64_of(x))
 REAL_OP(op_softsign, PG_GRAIN_CHEAP, x / (1.0f + fabsf(x)), x / (1.0 + fabs(x)))
 REAL_OP(op_mish, PG_GRAIN_COSTLY, mish_f32_of(x), x *tanh(softplus_f64_of(x)))
@@ -270,11 +286,12 @@ static pg_status run_gelu(pg_op *op)
 }
 
 /* Functions of every number type. Negating the smallest signed integer wraps around. */
-#define INTEGERS(X, name)                                                                   \
-    X(name, i8, int8_t)                                                                     \
-    X(name, i16, int16_t)                                                                   \
-    X(name, i32, int32_t) X(name, i64, int64_t) X(name, u8, uint8_t) X(name, u16, uint16_t) \
-        X(name, u32, uint32_t) X(name, u64, uint64_t)
+#define INTEGERS(X, name)                                                                    \
+    X(name, i8, int8_t)                                                                      \
+    X(name, i16, int16_t)                                                                    \
+    X(name, i32, int32_t)                                                                    \
+    X(name, i64, int64_t) X(name, u8, uint8_t) X(name, u16, uint16_t) X(name, u32, uint32_t) \
+        X(name, u64, uint64_t)
 #define SIGNED_ROWS(name) \
     [PG_I8] = name##_i8, [PG_I16] = name##_i16, [PG_I32] = name##_i32, [PG_I64] = name##_i64
 #define UNSIGNED_ROWS(name) \

@@ -116,6 +116,9 @@ typedef struct pg_simd {
     /* y[i] = act(x[i]); x may be y. */
     void (*act_f32)(const pg_act *act, const float *x, float *y, size_t count);
     void (*exp_f32)(const float *x, float *y, size_t count);
+    void (*erf_f32)(const float *x, float *y, size_t count);
+    /* y[i] = e^(x[i] - shift), of which it answers the sum; shift is no smaller than any x. y may be x. */
+    float (*exp_sum_f32)(const float *x, float shift, float *y, size_t count);
     /* y[i] = max or sum over r of rows[r][i]; n_rows > 0. */
     void (*max_rows_f32)(const float *const *rows, size_t n_rows, float *y, size_t count);
     void (*sum_rows_f32)(const float *const *rows, size_t n_rows, float *y, size_t count);

@@ -2,6 +2,7 @@
 #include "unit/harness.h"
 
 #include "native/ops/vmath.h"
+#include "native/simd/simd.h"
 
 /* Distance in units of the last place of the exact value. */
 static double ulps(float got, double exact)
@@ -121,6 +122,73 @@ TEST(erf_is_within_3_ulp)
 {
     CHECK(worst(call_erf, erf) < 3);
 }
+/* The worst error of a loop over arrays, whose lengths are no whole number of vectors. */
+enum { ARRAY = 61 };
+static double worst_loop(void (*loop)(const pg_simd *, const float *, float *, size_t), const pg_simd *simd,
+                         double (*exact)(double))
+{
+    double most = 0;
+    float x[ARRAY], y[ARRAY];
+    for (uint64_t bits = 0; bits <= UINT32_MAX;) {
+        for (size_t i = 0; i < ARRAY; i++, bits += 7919)
+            x[i] = bits <= UINT32_MAX ? pg_float_of_bits((uint32_t)bits) : -1.0f;
+        loop(simd, x, y, ARRAY);
+        for (size_t i = 0; i < ARRAY; i++)
+            most = fmax(most, ulps(y[i], exact((double)x[i])));
+    }
+    return most;
+}
+static void loop_exp(const pg_simd *simd, const float *x, float *y, size_t n)
+{
+    simd->exp_f32(x, y, n);
+}
+static void loop_erf(const pg_simd *simd, const float *x, float *y, size_t n)
+{
+    simd->erf_f32(x, y, n);
+}
+static void loop_tanh(const pg_simd *simd, const float *x, float *y, size_t n)
+{
+    simd->act_f32(&(pg_act){.kind = PG_ACT_TANH}, x, y, n);
+}
+static void loop_sigmoid(const pg_simd *simd, const float *x, float *y, size_t n)
+{
+    simd->act_f32(&(pg_act){.kind = PG_ACT_SIGMOID}, x, y, n);
+}
+
+TEST(loops_of_every_instruction_set)
+{
+    const pg_str names[] = {PG_STR("base"), PG_STR("avx2"), PG_STR("avx512")};
+    for (size_t i = 0; i < 3; i++) {
+        const pg_simd *simd = pg_simd_named(names[i]);
+        if (simd == NULL)
+            continue;
+        CHECK(worst_loop(loop_exp, simd, exp) < 2);
+        CHECK(worst_loop(loop_erf, simd, erf) < 3);
+        CHECK(worst_loop(loop_tanh, simd, tanh) < 3);
+        CHECK(worst_loop(loop_sigmoid, simd, exact_sigmoid) < 3);
+    }
+}
+
+TEST(sum_of_exponentials)
+{
+    const pg_str names[] = {PG_STR("base"), PG_STR("avx2"), PG_STR("avx512")};
+    float x[ARRAY], y[ARRAY];
+    for (size_t i = 0; i < ARRAY; i++)
+        x[i] = (float)i * -1.75f;
+    for (size_t i = 0; i < 3; i++) {
+        const pg_simd *simd = pg_simd_named(names[i]);
+        for (size_t n = 1; simd != NULL && n <= ARRAY; n++) {
+            double total = 0;
+            float sum = simd->exp_sum_f32(x, x[0], y, n);
+            for (size_t k = 0; k < n; k++) {
+                total += exp((double)x[k]);
+                CHECK(x[k] < -87.0f ? y[k] == 0.0f : ulps(y[k], exp((double)x[k])) < 2);
+            }
+            CHECK_NEAR((double)sum, total, 1e-6);
+        }
+    }
+}
+
 TEST(signed_zero_is_kept)
 {
     CHECK(signbit(pg_vtanh(-0.0f)));
@@ -129,4 +197,5 @@ TEST(signed_zero_is_kept)
 
 TEST_MAIN(RUN(sin_and_cos_are_within_1_ulp); RUN(exp_is_within_2_ulp); RUN(exp_below_zero_is_within_2_ulp);
           RUN(log_is_within_2_ulp); RUN(log1p_is_within_2_ulp); RUN(tanh_is_within_3_ulp);
-          RUN(sigmoid_is_within_3_ulp); RUN(erf_is_within_3_ulp); RUN(signed_zero_is_kept);)
+          RUN(sigmoid_is_within_3_ulp); RUN(erf_is_within_3_ulp); RUN(signed_zero_is_kept);
+          RUN(loops_of_every_instruction_set); RUN(sum_of_exponentials);)
