@@ -116,6 +116,12 @@ done:
 /* Reference mode computes in float64, so weights join in that type. */
 static pg_status add_weight(pg_net *net, pg_str name, pg_tensor tensor)
 {
+    if (name.len == 0 || pg_net_find(net, name) != NULL) {
+        pg_tensor_deinit(&tensor);
+        return name.len == 0 ? pg_err(PG_ERR_INVALID, "an initializer has no name")
+                             : pg_err(PG_ERR_INVALID, "there are two initializers named '%" PG_STR_FMT "'",
+                                      PG_STR_ARG(name));
+    }
     if (net->session->options.float64 && pg_dtype_is_float(tensor.dtype)) {
         pg_tensor wide;
         pg_status status = pg_tensor_cast(&tensor, PG_F64, NULL, &wide);
@@ -375,6 +381,9 @@ static pg_status finish_net(pg_net *net, body content)
     }
     for (size_t i = 0; i < net->n_outputs; i++) {
         pg_net_value *value = pg_net_find(net, net->outputs[i]);
+        if (net->outputs[i].len == 0)
+            return pg_err(PG_ERR_INVALID, "output %zu of graph '%" PG_STR_FMT "' has no name", i,
+                          PG_STR_ARG(content.name));
         if (value != NULL)
             value->is_output = true;
         else if (!known_outside(net, net->outputs[i]))

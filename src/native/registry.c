@@ -68,7 +68,8 @@ static pg_str make_key(char *buffer, size_t size, pg_str domain, pg_str op_type)
 {
     if (domain.len + op_type.len + 1 > size)
         return PG_STR_EMPTY;
-    memcpy(buffer, op_type.ptr, op_type.len);
+    if (op_type.len > 0)
+        memcpy(buffer, op_type.ptr, op_type.len);
     buffer[op_type.len] = ' ';
     if (domain.len > 0)
         memcpy(buffer + op_type.len + 1, domain.ptr, domain.len);

@@ -19,7 +19,7 @@ static inline pg_str net_in(const pg_net_node *node, size_t i)
 }
 static inline pg_str net_out(const pg_net_node *node)
 {
-    return node->node.outputs[0];
+    return node->node.n_outputs > 0 ? node->node.outputs[0] : PG_STR_EMPTY;
 }
 /* The node that makes a value (however many read it) when it is `op_type` of ai.onnx; NULL otherwise. */
 pg_net_node *net_made_by(const pg_net *net, pg_str name, const char *op_type);
