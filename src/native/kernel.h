@@ -60,6 +60,7 @@ struct pg_op {
     pg_value **in; /* NULL for an omitted optional input */
     pg_value *out; /* zeroed; filled by run */
     const uint8_t *in_flags, *out_flags;
+    unsigned f32_outputs; /* set by run: bit i keeps output i float32 under PG_KERNEL_HALF_VIA_F32 */
     void *state;
     const pg_plan *const *subgraphs; /* plans of the graph attributes, in attribute order */
     size_t n_subgraphs;

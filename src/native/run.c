@@ -26,11 +26,12 @@ static bool is_f64(pg_dtype dtype)
     return dtype == PG_F64;
 }
 
-/* Outputs of type `from` become `to`. */
-static pg_status convert_outputs(pg_op *op, pg_dtype from, pg_dtype to)
+/* Outputs of type `from` become `to`, but for those marked in `kept`. */
+static pg_status convert_outputs(pg_op *op, pg_dtype from, pg_dtype to, unsigned kept)
 {
     for (size_t i = 0; i < op->n_out; i++) {
-        if (op->out[i].kind != PG_VALUE_TENSOR || op->out[i].tensor.dtype != from)
+        if ((i < 32 && (kept >> i & 1) != 0) || op->out[i].kind != PG_VALUE_TENSOR ||
+            op->out[i].tensor.dtype != from)
             continue;
         pg_tensor converted;
         PG_TRY(pg_tensor_cast(&op->out[i].tensor, to, NULL, &converted));
@@ -76,7 +77,7 @@ static pg_status run_in_f32(pg_plan_node *node, bool (*chosen)(pg_dtype), pg_dty
     op->in_flags = copy_flags;
     status = node->kernel->run(op);
     if (status == NULL)
-        status = convert_outputs(op, PG_F32, result);
+        status = convert_outputs(op, PG_F32, result, result == PG_F64 ? 0 : op->f32_outputs);
 done:
     op->in = inputs;
     op->in_flags = flags;
@@ -104,7 +105,7 @@ static pg_status run_in_f64(pg_plan_node *node)
         status = run_in_f32(node, is_f64, PG_F64);
     for (pg_dtype dtype = PG_F32; dtype <= PG_BF16 && status == NULL; dtype++)
         if (dtype == PG_F32 || is_half(dtype))
-            status = convert_outputs(op, dtype, PG_F64);
+            status = convert_outputs(op, dtype, PG_F64, 0);
     return status;
 }
 

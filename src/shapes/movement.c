@@ -381,7 +381,7 @@ static void slice_range(int64_t size, int64_t start, int64_t end, int64_t step, 
         end = PG_MAX(PG_MIN(end, size), 0);
         *out_count = end > start ? (end - start + step - 1) / step : 0;
     } else {
-        start = PG_MAX(PG_MIN(start, size - 1), -1);
+        start = PG_MAX(PG_MIN(start, size - 1), PG_MIN(0, size - 1));
         end = PG_MAX(PG_MIN(end, size - 1), -1);
         *out_count = start > end ? (start - end - step - 1) / -step : 0;
     }

@@ -48,7 +48,7 @@ static pg_dim window_dim(const window *w, uint32_t i, pg_dim in)
     int64_t padding = pg_str_is(w->auto_pad, "VALID") ? 0 : w->pads[i] + w->pads[w->n_spatial + i];
     int64_t room = size + padding - span;
     if (room < 0)
-        return (pg_dim){0};
+        return (pg_dim){0}; /* 0, 1 or an error, by the stride */
     int64_t count = (w->ceil_mode ? (room + stride - 1) / stride : room / stride) + 1;
     if (w->ceil_mode && (count - 1) * stride >= size + w->pads[i])
         count--; /* a window that starts in the end padding is left out */

@@ -88,6 +88,11 @@ pg_status nn_window_read(const pg_op *op, size_t n, const int64_t *kernel, nn_wi
     return NULL;
 }
 
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
 pg_status nn_window_apply(const pg_op *op, nn_window *w, const int64_t *in, int64_t *out)
 {
     for (size_t i = 0; i < NN_SPATIAL; i++) {
@@ -100,11 +105,13 @@ pg_status nn_window_apply(const pg_op *op, nn_window *w, const int64_t *in, int6
             continue;
         }
         const int64_t room = in[i] + w->pad_begin[i] + w->pad_end[i] - reach;
-        out[i] = room < 0 ? 0 : (w->ceil_mode ? (room + stride - 1) / stride : room / stride) + 1;
+        out[i] = (w->ceil_mode ? -floor_div(-room, stride) : floor_div(room, stride)) + 1;
         /* The last window must begin inside the input or the padding before it. */
         if (w->ceil_mode && (out[i] - 1) * stride >= in[i] + w->pad_begin[i])
             out[i]--;
-        if (out[i] < 0 || (room < 0 && in[i] > 0))
+        if (in[i] == 0)
+            out[i] = PG_MAX(out[i], (int64_t)0);
+        if (out[i] < 0)
             return pg_op_err(op, PG_ERR_INVALID,
                              "a window of %lld does not fit an input of %lld with padding %lld and %lld",
                              (long long)reach, (long long)in[i], (long long)w->pad_begin[i],

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/threads.h"
+#include "native/internal.h"
 #include "native/ops/exact.h"
 #include "native/ops/nn.h"
 
@@ -316,8 +317,13 @@ static pg_status run_rows(pg_op *op, bool rms)
     PG_TRY(spread_over_row(op, 2, axis, n, &job.shift));
     nn_result mean = {0}, inverse = {0};
     if (op->n_out > 1) {
-        PG_TRY(nn_f64_out(op, 1, x->dtype, x->rank, stat_dims, &mean));
-        PG_TRY(nn_f64_out(op, 2, x->dtype, x->rank, stat_dims, &inverse));
+        int64_t stash;
+        PG_TRY(pg_op_attr_i(op, "stash_type", PG_F32, &stash));
+        const bool narrow = stash == PG_F32 && !op->session->options.float64;
+        const pg_dtype type = narrow ? PG_F32 : x->dtype;
+        op->f32_outputs = narrow ? 6 : 0; /* the statistics */
+        PG_TRY(nn_f64_out(op, 1, type, x->rank, stat_dims, &mean));
+        PG_TRY(nn_f64_out(op, 2, type, x->rank, stat_dims, &inverse));
         job.mean = mean.values;
         job.inverse = inverse.values;
     }
@@ -351,7 +357,7 @@ static pg_status normalize_groups(pg_op *op, size_t groups, bool per_group)
     if (x->rank < 2)
         return pg_op_err(op, PG_ERR_INVALID, "the input has rank %d, expected at least 2", x->rank);
     const size_t channels = (size_t)x->dims[1];
-    if (groups == 0 || channels % groups != 0)
+    if (groups == 0 ? channels != 0 : channels % groups != 0)
         return pg_op_err(op, PG_ERR_INVALID, "%zu groups do not divide %zu channels", groups, channels);
     PG_TRY(check_vector(op, 1, per_group ? groups : channels));
     PG_TRY(check_vector(op, 2, per_group ? groups : channels));
@@ -363,7 +369,7 @@ static pg_status normalize_groups(pg_op *op, size_t groups, bool per_group)
     const pg_tensor *scale = pg_op_in(op, 1), *shift = pg_op_in(op, 2);
     pg_tensor *y;
     PG_TRY(pg_op_out_like(op, 0, 0, &y));
-    const size_t per = channels / groups, n = per * area, size = size_of(x->dtype);
+    const size_t per = groups > 0 ? channels / groups : 0, n = per * area, size = size_of(x->dtype);
     for (size_t r = 0; r < (size_t)x->dims[0] * groups; r++) {
         double mean, variance;
         const char *row = (const char *)x->data + r * n * size;

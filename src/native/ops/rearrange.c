@@ -223,7 +223,8 @@ typedef struct slice {
     int64_t start[PG_MAX_RANK], step[PG_MAX_RANK], dims[PG_MAX_RANK];
 } slice;
 
-/* Clamps as Python does; ends beyond the tensor mean its end. */
+/* Ends beyond the tensor mean its end. A start before it means element 0 in both directions, which is where
+ * the standard differs from Python. */
 static pg_status slice_axis(const pg_op *op, const pg_tensor *x, slice *s, size_t axis, int64_t start,
                             int64_t end, int64_t step)
 {
@@ -233,7 +234,7 @@ static pg_status slice_axis(const pg_op *op, const pg_tensor *x, slice *s, size_
     if (step == INT64_MIN)
         step = INT64_MIN + 1;
     int64_t low = step > 0 ? 0 : -1, high = step > 0 ? size : size - 1;
-    start = start < 0 ? (start < -size ? low : PG_MAX(start + size, low)) : PG_MIN(start, high);
+    start = start < 0 ? (start < -size ? PG_MIN(0, high) : PG_MAX(start + size, low)) : PG_MIN(start, high);
     end = end < 0 ? (end < -size ? low : PG_MAX(end + size, low)) : PG_MIN(end, high);
     int64_t span = step > 0 ? end - start : start - end, stride = step > 0 ? step : -step;
     s->start[axis] = start;
