@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Lays out the small models with data that the onnx wheel ships (kinds simple, pytorch-operator and
-pytorch-converted, mostly of opsets below 7) for build/release/tests/tools/node_cases -d FOLDER.
+"""Lays out the models with data that the onnx wheel ships (kinds simple, pytorch-operator and pytorch-converted, mostly of
+opsets below 7, and the image networks of "light") for build/release/tests/tools/node_cases -d FOLDER.
 
     python scripts/gen_data_cases.py [FOLDER]
 
@@ -13,7 +13,9 @@ import os
 import shutil
 import sys
 
+import numpy as np
 import onnx
+from onnx import numpy_helper
 from onnx.backend.test import loader
 
 from gen_node_cases import value_kind
@@ -39,6 +41,31 @@ def write_case(folder, case, data, model):
         file.write("\n".join(lines) + "\n")
 
 
+def write_tensor(folder, file_name, array):
+    with open(os.path.join(folder, file_name), "wb") as file:
+        file.write(numpy_helper.from_array(array).SerializeToString())
+
+
+def write_light_case(root, path):
+    """A network whose weights are made by nodes; the wheel's own runner feeds it k/n for element k of n."""
+    model = onnx.load(path)
+    folder = os.path.join(root, os.path.basename(path).removesuffix(".onnx"))
+    os.makedirs(folder, exist_ok=True)
+    weights = {w.name for w in model.graph.initializer}
+    lines = ["rtol 0.001", "atol 1e-07"]
+    for k, info in enumerate(i for i in model.graph.input if i.name not in weights):
+        shape = [d.dim_value for d in info.type.tensor_type.shape.dim]
+        count = int(np.prod(shape))
+        write_tensor(folder, f"input_{k}.pb", (np.arange(count).reshape(shape) / count).astype(np.float32))
+        lines.append(f"input tensor {info.name} input_{k}.pb")
+    for k, info in enumerate(model.graph.output):
+        shutil.copyfile(path.removesuffix(".onnx") + f"_output_{k}.pb", os.path.join(folder, f"output_{k}.pb"))
+        lines.append(f"output tensor {info.name} output_{k}.pb")
+    shutil.copyfile(path, os.path.join(folder, "model.onnx"))
+    with open(os.path.join(folder, "case.txt"), "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
 def main():
     default = os.path.expanduser(f"~/.cache/polygraphy-c/data-cases-{onnx.__version__}")
     root = sys.argv[1] if len(sys.argv) > 1 else default
@@ -50,6 +77,10 @@ def main():
                 name = case.name if k == 0 else f"{case.name}_{k}"
                 write_case(os.path.join(root, name), case, data, model)
                 written += 1
+    light = os.path.join(os.path.dirname(loader.__file__), "..", "data", "light")
+    for path in sorted(glob.glob(os.path.join(light, "*.onnx"))):
+        write_light_case(root, path)
+        written += 1
     print(f"{written} cases in {root}")
 
 

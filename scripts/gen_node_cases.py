@@ -9,7 +9,7 @@ case.txt, whose lines are
     rtol 0.001
     atol 1e-07
     input tensor|sequence|optional|none NAME FILE
-    output tensor|sequence|optional|none NAME FILE
+    output tensor|sequence|optional|none NAME FILE [RTOL ATOL]
 """
 
 import os

@@ -4,7 +4,7 @@
     tests/run.py [--profiles release,asan,tsan] [--only TEXT] [-v]
 
 release: unit programs, fuzz seeds, and the Python files of tests/cli, tests/parity, tests/models and tests/onnx.
-asan:    unit programs, fuzz seeds and tests/cli again, under AddressSanitizer and UndefinedBehaviorSanitizer.
+asan:    unit programs, fuzz seeds, tests/cli and tests/onnx again, under AddressSanitizer and UndefinedBehaviorSanitizer.
 tsan:    unit programs under ThreadSanitizer.
 
 --only keeps the tests whose file path contains TEXT. The last line is `N passed, N failed, N skipped`. Nothing but
@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
-PYTHON_FOLDERS = {"release": ("cli", "parity", "models", "onnx"), "asan": ("cli",), "tsan": ()}
+PYTHON_FOLDERS = {"release": ("cli", "parity", "models", "onnx"), "asan": ("cli", "onnx"), "tsan": ()}
 TIME_LIMIT = 1200
 
 

@@ -30,6 +30,7 @@ static bool verbose, quiet, unoptimized;
 typedef struct case_value {
     bool is_output;
     char kind[16], name[512], file[512];
+    double rtol, atol; /* negative: the case's */
 } case_value;
 
 typedef struct node_case {
@@ -62,7 +63,9 @@ static pg_status read_case(const char *folder, node_case *out)
         snprintf(buffer, sizeof buffer, "%" PG_STR_FMT, PG_STR_ARG(line));
         if (sscanf(buffer, "rtol %lf", &out->rtol) == 1 || sscanf(buffer, "atol %lf", &out->atol) == 1)
             continue;
-        if (sscanf(buffer, "%15s %15s %511s %511s", side, value.kind, value.name, value.file) != 4)
+        value.rtol = value.atol = -1;
+        if (sscanf(buffer, "%15s %15s %511s %511s %lf %lf", side, value.kind, value.name, value.file,
+                   &value.rtol, &value.atol) < 4)
             continue;
         value.is_output = strcmp(side, "output") == 0;
         PG_VEC_PUSH(&out->values, value);
@@ -185,13 +188,43 @@ static pg_status load_value(node_case *test, const char *folder, const case_valu
     return NULL;
 }
 
-static bool is_close(double got, double want, const node_case *test)
+typedef struct tolerance {
+    double rtol, atol;
+} tolerance;
+
+/* Expectations that are further from the exact result than their own tolerance. */
+static const struct {
+    const char *pattern;
+    tolerance limits;
+} inexact[] = {
+    /* Computed in float32: 1.9e-7 where the exact value is 0. */
+    {"test_dft_inverse*", {1e-3, 2e-7}},
+    /* Its softmax rounds to float16 at every step; ours rounds once. Two units of float16. */
+    {"test_attention_4d_causal_fp16_expanded", {1.0 / 512, 1e-7}},
+};
+
+/* What the output itself states, else the case; bfloat16 at least two of its units, as in the standard's own runner. */
+static tolerance limits_of(const node_case *test, const case_value *value, const pg_value *want,
+                           const char *name)
+{
+    tolerance limits = {test->rtol, test->atol};
+    if (value->rtol >= 0)
+        return (tolerance){value->rtol, value->atol};
+    for (size_t i = 0; i < PG_COUNT(inexact); i++)
+        if (fnmatch(inexact[i].pattern, name, 0) == 0)
+            limits = inexact[i].limits;
+    if (want->kind == PG_VALUE_TENSOR && want->tensor.dtype == PG_BF16)
+        limits.rtol = fmax(limits.rtol, 1.0 / 64);
+    return limits;
+}
+
+static bool is_close(double got, double want, tolerance test)
 {
     if (isnan(want) || isnan(got))
         return isnan(want) && isnan(got);
     if (isinf(want) || isinf(got))
         return want == got;
-    return fabs(got - want) <= test->atol + test->rtol * fabs(want);
+    return fabs(got - want) <= test.atol + test.rtol * fabs(want);
 }
 
 static void component(const pg_tensor *tensor, uint64_t i, double *real, double *imaginary)
@@ -208,8 +241,7 @@ static void component(const pg_tensor *tensor, uint64_t i, double *real, double 
     }
 }
 
-static pg_status compare_tensors(const pg_tensor *got, const pg_tensor *want, const node_case *test,
-                                 bool values)
+static pg_status compare_tensors(const pg_tensor *got, const pg_tensor *want, tolerance test, bool values)
 {
     if (got->dtype != want->dtype)
         return pg_err(PG_ERR_FAILED, "type %s, expected %s", pg_dtype_name(got->dtype),
@@ -242,7 +274,7 @@ static pg_status compare_tensors(const pg_tensor *got, const pg_tensor *want, co
                   (unsigned long long)count, first);
 }
 
-static pg_status compare_values(const pg_value *got, const pg_value *want, const node_case *test, bool values)
+static pg_status compare_values(const pg_value *got, const pg_value *want, tolerance test, bool values)
 {
     if (got->kind != want->kind)
         return pg_err(PG_ERR_FAILED, "kind of value %d, expected %d", (int)got->kind, (int)want->kind);
@@ -279,13 +311,18 @@ static pg_status run_case(node_case *test, const char *folder, const char *name)
         PG_TRY(load_value(test, folder, value, slot));
     }
     PG_TRY(pg_session_run(test->session, &test->feed, &test->results));
+    size_t next = 0; /* of test->values */
     for (size_t i = 0; i < test->wanted.count; i++) {
         const char *output = test->wanted.items[i].name;
+        while (!test->values.items[next].is_output)
+            next++;
+        const case_value *value = &test->values.items[next++];
+        const pg_value *want = &test->wanted.items[i].value;
+        tolerance limits = limits_of(test, value, want, name);
         pg_value *got = pg_feed_find(&test->results, pg_str_c(output));
         if (got == NULL)
             return pg_err(PG_ERR_FAILED, "output '%s' is missing", output);
-        PG_TRY_CTX(compare_values(got, &test->wanted.items[i].value, test, !is_random(name)), "output '%s'",
-                   output);
+        PG_TRY_CTX(compare_values(got, want, limits, !is_random(name)), "output '%s'", output);
     }
     return NULL;
 }
