@@ -10,9 +10,9 @@
 #include "base/threads.h"
 #include "native/kernel.h"
 #include "native/ops/exact.h"
-#include "native/ops/extreme.h"
 #include "native/ops/move.h"
 #include "native/ops/simd.h"
+#include "native/simd/simd.h"
 
 typedef enum reduce_kind { R_SUM, R_ABS, R_SQUARE, R_PROD, R_MAX, R_MIN, R_EXP, R_KINDS } reduce_kind;
 typedef enum reduce_finish { F_NONE, F_MEAN, F_ROOT, F_LOG, F_LOG_EXP } reduce_finish;
@@ -98,14 +98,18 @@ PIECES_F32(sum_f32, 0.0f, a + v, a + v)
 PIECES_F32(abs_f32, 0.0f, a + fabsf(v), a + v)
 PIECES_F32(square_f32, 0.0f, a + v * v, a + v)
 
-PG_SIMD static double max_f32(double acc, const float *x, size_t n)
+static double max_f32(double acc, const float *x, size_t n)
 {
-    double v = (double)pg_extreme_max(x, n);
+    if (n == 0)
+        return acc;
+    double v = (double)pg_simd_best()->max_f32(x, n);
     return v > acc || v != v ? v : acc;
 }
-PG_SIMD static double min_f32(double acc, const float *x, size_t n)
+static double min_f32(double acc, const float *x, size_t n)
 {
-    double v = (double)pg_extreme_min(x, n);
+    if (n == 0)
+        return acc;
+    double v = (double)pg_simd_best()->min_f32(x, n);
     return v < acc || v != v ? v : acc;
 }
 

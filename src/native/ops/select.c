@@ -4,10 +4,10 @@
 
 #include "base/alloc.h"
 #include "base/threads.h"
-#include "native/ops/extreme.h"
 #include "native/ops/move.h"
 #include "native/ops/order.h"
 #include "native/ops/simd.h"
+#include "native/simd/simd.h"
 
 #define KEYS(T, expression)                         \
     for (size_t i = 0; i < n; i++) {                \
@@ -102,14 +102,10 @@ static int64_t find_best(const arg_job *job, const char *line)
 }
 
 /* float32 along contiguous lines: the extreme value first, then where it is. */
-PG_SIMD static float line_extreme(const float *x, size_t n, bool smallest)
-{
-    return smallest ? pg_extreme_min(x, n) : pg_extreme_max(x, n);
-}
-
 static int64_t find_best_f32(const arg_job *job, const float *x)
 {
-    float best = line_extreme(x, job->n, job->smallest);
+    const pg_simd *simd = pg_simd_best();
+    float best = job->smallest ? simd->min_f32(x, job->n) : simd->max_f32(x, job->n);
     for (size_t i = 0; i < job->n; i++) {
         size_t at = job->last ? job->n - 1 - i : i;
         if (x[at] == best || (best != best && x[at] != x[at]))

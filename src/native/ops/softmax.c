@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "base/threads.h"
 #include "native/kernel.h"
-#include "native/ops/extreme.h"
 #include "native/ops/simd.h"
 #include "native/ops/vmath.h"
 #include "native/simd/simd.h"
@@ -22,11 +21,6 @@ typedef struct line_job {
 } line_job;
 
 enum { COLUMNS = 64, PIECE = 4096 };
-
-PG_SIMD static float row_max(const float *x, size_t n)
-{
-    return pg_extreme_max(x, n);
-}
 
 /* y = e^(x - shift) for a shift that is no smaller than any x, and the sum of it; y may be x. */
 static double row_exp(float *y, const float *x, size_t n, float shift)
@@ -54,13 +48,13 @@ PG_SIMD static void row_subtract(float *y, const float *x, size_t n, float shift
 
 static void softmax_row(float *y, const float *x, size_t n)
 {
-    double total = row_exp(y, x, n, row_max(x, n));
+    double total = row_exp(y, x, n, pg_simd_best()->max_f32(x, n));
     row_scale(y, n, (float)(1.0 / total));
 }
 
 static void log_softmax_row(float *y, const float *x, size_t n)
 {
-    float most = row_max(x, n), part[COLUMNS];
+    float most = pg_simd_best()->max_f32(x, n), part[COLUMNS];
     double total = 0;
     for (size_t i = 0; i < n; i += COLUMNS) {
         size_t width = PG_MIN((size_t)COLUMNS, n - i);

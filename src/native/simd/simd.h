@@ -119,6 +119,9 @@ typedef struct pg_simd {
     void (*erf_f32)(const float *x, float *y, size_t count);
     /* y[i] = e^(x[i] - shift), of which it answers the sum; shift is no smaller than any x. y may be x. */
     float (*exp_sum_f32)(const float *x, float shift, float *y, size_t count);
+    /* The largest or smallest of count > 0 numbers; NaN when one is NaN. */
+    float (*max_f32)(const float *x, size_t count);
+    float (*min_f32)(const float *x, size_t count);
     /* y[i] = max or sum over r of rows[r][i]; n_rows > 0. */
     void (*max_rows_f32)(const float *const *rows, size_t n_rows, float *y, size_t count);
     void (*sum_rows_f32)(const float *const *rows, size_t n_rows, float *y, size_t count);

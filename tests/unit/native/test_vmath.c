@@ -189,6 +189,24 @@ TEST(sum_of_exponentials)
     }
 }
 
+TEST(extremes)
+{
+    const pg_str names[] = {PG_STR("base"), PG_STR("avx2"), PG_STR("avx512")};
+    for (size_t i = 0; i < 3; i++) {
+        const pg_simd *simd = pg_simd_named(names[i]);
+        for (size_t n = 1; simd != NULL && n <= 130; n++)
+            for (size_t at = 0; at < n; at++) {
+                float x[130] = {0};
+                x[at] = 3;
+                CHECK(simd->max_f32(x, n) == 3.0f && simd->min_f32(x, n) == (n == 1 ? 3.0f : 0.0f));
+                x[at] = -3;
+                CHECK(simd->min_f32(x, n) == -3.0f && simd->max_f32(x, n) == (n == 1 ? -3.0f : 0.0f));
+                x[at] = NAN;
+                CHECK(isnan(simd->max_f32(x, n)) && isnan(simd->min_f32(x, n)));
+            }
+    }
+}
+
 TEST(signed_zero_is_kept)
 {
     CHECK(signbit(pg_vtanh(-0.0f)));
@@ -198,4 +216,4 @@ TEST(signed_zero_is_kept)
 TEST_MAIN(RUN(sin_and_cos_are_within_1_ulp); RUN(exp_is_within_2_ulp); RUN(exp_below_zero_is_within_2_ulp);
           RUN(log_is_within_2_ulp); RUN(log1p_is_within_2_ulp); RUN(tanh_is_within_3_ulp);
           RUN(sigmoid_is_within_3_ulp); RUN(erf_is_within_3_ulp); RUN(signed_zero_is_kept);
-          RUN(loops_of_every_instruction_set); RUN(sum_of_exponentials);)
+          RUN(loops_of_every_instruction_set); RUN(sum_of_exponentials); RUN(extremes);)
