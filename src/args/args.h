@@ -40,8 +40,6 @@ typedef struct pg_args_model {
 extern const pg_group pg_group_model;
 /* The same without a choice: the model is ONNX, whatever its name ends in. */
 extern const pg_group pg_group_onnx_model;
-/* Says (info) which model is being loaded. */
-void pg_args_announce_model(const pg_args_model *model, pg_arena *arena);
 
 /* ---- ONNX ---- */
 
@@ -51,6 +49,7 @@ typedef struct pg_args_onnx {
     pg_arg_list outputs, exclude_outputs, outputs_by_type;
     bool mark_all;
     pg_arg_list exclude_too; /* --exclude-outputs */
+    bool fp16;
 
     pg_model_options options;
     pg_output_selection selection;
@@ -58,21 +57,18 @@ typedef struct pg_args_onnx {
 extern const pg_group pg_group_onnx;
 
 typedef struct pg_args_onnx_shapes {
-    bool infer, no_onnxruntime;
+    bool infer;
+    bool no_onnxruntime; /* ONNX Runtime is never asked for shapes */
 } pg_args_onnx_shapes;
 extern const pg_group pg_group_onnx_shapes;
 /* Replaces the model by one with inferred types when that is asked for. */
 PG_MUST_USE pg_status pg_args_infer_shapes(const pg_args_onnx_shapes *args, pg_model **model);
 
-/* Loads the model, infers shapes when asked to (`shapes` may be NULL) and selects its outputs; the caller
- * unrefs it. */
-PG_MUST_USE pg_status pg_args_load_onnx_shaped(const pg_args_model *model, const pg_args_onnx *onnx,
-                                               const pg_args_onnx_shapes *shapes, pg_model **out);
-static inline PG_MUST_USE pg_status pg_args_load_onnx(const pg_args_model *model, const pg_args_onnx *onnx,
-                                                      pg_model **out)
-{
-    return pg_args_load_onnx_shaped(model, onnx, NULL, out);
-}
+/* Loads the model and changes it as the options say: shapes inferred, outputs selected, float16. `shapes` may
+ * be NULL. A line of the log says so when there is something to change, or when `announce` is set. The caller
+ * unrefs the model. */
+PG_MUST_USE pg_status pg_args_load_onnx(const pg_args_model *model, const pg_args_onnx *onnx,
+                                        const pg_args_onnx_shapes *shapes, bool announce, pg_model **out);
 
 typedef struct pg_args_onnx_save {
     const char *path; /* NULL: nothing is saved */
@@ -83,6 +79,8 @@ typedef struct pg_args_onnx_save {
     pg_model_save_options options;
 } pg_args_onnx_save;
 extern const pg_group pg_group_onnx_save;
+/* Says which of the options have nothing to do; once the path is known. */
+void pg_args_warn_onnx_save(const pg_args_onnx_save *args);
 PG_MUST_USE pg_status pg_args_save_onnx(const pg_args_onnx_save *args, const pg_model *model);
 
 /* ---- Runners ---- */

@@ -106,8 +106,3 @@ static pg_status finish_onnx(void *values, pg_arena *arena)
 }
 
 const pg_group pg_group_onnx_model = {"Model", onnx_rows, PG_COUNT(onnx_rows), .finish = finish_onnx};
-
-void pg_args_announce_model(const pg_args_model *model, pg_arena *arena)
-{
-    PG_LOG_INFO("Loading model: %s", pg_path_absolute(arena, pg_str_c(model->path)));
-}

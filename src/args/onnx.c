@@ -2,6 +2,7 @@
 
 #include "args/args.h"
 #include "log/log.h"
+#include "surgery/fp16.h"
 
 static const pg_option rows[] = {
     {"--external-data-dir --load-external-data --ext", PG_FIELD(pg_args_onnx, external_data_dir),
@@ -20,8 +21,8 @@ static const pg_option rows[] = {
      .flags = PG_OPTION_OURS},
     {"--exclude-outputs", PG_FIELD(pg_args_onnx, exclude_too), .metavar = "NAME",
      .help = "outputs that shall not be outputs, for all runners", .flags = PG_OPTION_OURS},
-    {"--fp-to-fp16", .type = PG_ARG_FLAG, .missing = "the conversion of models to float16",
-     .help = "convert all float tensors to float16"},
+    {"--fp-to-fp16", PG_FIELD(pg_args_onnx, fp16),
+     .help = "convert the float32 tensors of the model to float16, except its inputs and outputs"},
 };
 
 /* "*", "mark all" as one word or as two. */
@@ -57,25 +58,71 @@ static pg_status finish(void *values, pg_arena *arena)
 
 const pg_group pg_group_onnx = {"ONNX Model Loading", rows, PG_COUNT(rows), .finish = finish};
 
-pg_status pg_args_load_onnx_shaped(const pg_args_model *model, const pg_args_onnx *onnx,
-                                   const pg_args_onnx_shapes *shapes, pg_model **out)
+/* ---- Loading ---- */
+
+static bool selects(const pg_output_selection *selection)
 {
-    pg_model *loaded = NULL;
-    const pg_output_selection *selection = &onnx->selection;
-    PG_TRY(pg_model_load(model->path, &onnx->options, &loaded));
-    pg_status status = shapes != NULL ? pg_args_infer_shapes(shapes, &loaded) : NULL;
+    return selection->mark_all || selection->n_names + selection->n_op_types + selection->n_exclude > 0;
+}
+
+/* Puts a changed model in the place of the one it was made from, which it keeps alive itself. */
+static pg_status replace(pg_model **model, pg_status status, pg_model *changed)
+{
+    if (status == NULL) {
+        pg_model_unref(*model);
+        *model = changed;
+    }
+    return status;
+}
+
+static pg_status to_fp16(pg_model **model)
+{
+    pg_model *changed = NULL;
+    pg_fp16_report report;
+    PG_LOG_INFO("Converting float tensors to float16");
+    pg_status status = pg_surgery_fp16(*model, &report, &changed);
+    if (status == NULL)
+        PG_LOG_VERBOSE(
+            "Converted %zu weights and constants; %zu casts were added, %zu nodes stay in float32.",
+            report.weights, report.casts, report.kept_nodes);
+    if (report.clamped > 0)
+        PG_LOG_WARNING("%llu weight element(s) lie beyond the range of float16 and became +-65504.",
+                       (unsigned long long)report.clamped);
+    if (report.raised > 0)
+        PG_LOG_WARNING("%llu weight element(s) would vanish in float16 and became its smallest number.",
+                       (unsigned long long)report.raised);
+    return replace(model, status, changed);
+}
+
+static pg_status change(const pg_args_model *args, const pg_args_onnx *onnx,
+                        const pg_args_onnx_shapes *shapes, pg_model **model)
+{
+    if (shapes != NULL)
+        PG_TRY_CTX(pg_args_infer_shapes(shapes, model), "while inferring the shapes of '%s'", args->path);
+    if (selects(&onnx->selection)) {
+        pg_model *changed = NULL;
+        pg_status status = pg_model_select_outputs(*model, &onnx->selection, &changed);
+        PG_TRY_CTX(replace(model, status, changed), "while choosing the outputs of '%s'", args->path);
+    }
+    if (onnx->fp16)
+        PG_TRY_CTX(to_fp16(model), "in '%s'", args->path);
+    return NULL;
+}
+
+pg_status pg_args_load_onnx(const pg_args_model *model, const pg_args_onnx *onnx,
+                            const pg_args_onnx_shapes *shapes, bool announce, pg_model **out)
+{
+    bool changes = selects(&onnx->selection) || onnx->fp16 || (shapes != NULL && shapes->infer);
+    if (announce || changes) {
+        pg_arena arena = {0};
+        PG_LOG_INFO("Loading model: %s", pg_path_absolute(&arena, pg_str_c(model->path)));
+        pg_arena_deinit(&arena);
+    }
+    PG_TRY(pg_model_load(model->path, &onnx->options, out));
+    pg_status status = change(model, onnx, shapes, out);
     if (status != NULL) {
-        pg_model_unref(loaded);
-        return status;
+        pg_model_unref(*out);
+        *out = NULL;
     }
-    if (!selection->mark_all && selection->n_names + selection->n_op_types + selection->n_exclude == 0) {
-        *out = loaded;
-        return NULL;
-    }
-    pg_arena arena = {0};
-    PG_LOG(PG_START, "Loading model: %s", pg_path_absolute(&arena, pg_str_c(model->path)));
-    pg_arena_deinit(&arena);
-    status = pg_model_select_outputs(loaded, selection, out);
-    pg_model_unref(loaded); /* an edited model keeps the one it was made from */
-    return pg_status_context(status, "while choosing the outputs of '%s'", model->path);
+    return status;
 }

@@ -30,16 +30,20 @@ static pg_status finish(void *values, pg_arena *arena)
         options->has_threshold = true;
         options->size_threshold = (uint64_t)bytes;
     }
+    return NULL;
+}
+
+const pg_group pg_group_onnx_save = {"ONNX Model Saving", rows, PG_COUNT(rows), .finish = finish};
+
+void pg_args_warn_onnx_save(const pg_args_onnx_save *args)
+{
     if (args->path == NULL && args->external.set)
         PG_LOG_WARNING("--save-external-data does nothing without a model to save.");
     else if (!args->external.set && (args->threshold != NULL || args->per_tensor))
         PG_LOG_WARNING(
             "--external-data-size-threshold and --no-save-all-tensors-to-one-file do nothing without "
             "--save-external-data.");
-    return NULL;
 }
-
-const pg_group pg_group_onnx_save = {"ONNX Model Saving", rows, PG_COUNT(rows), .finish = finish};
 
 pg_status pg_args_save_onnx(const pg_args_onnx_save *args, const pg_model *model)
 {

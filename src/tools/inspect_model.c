@@ -71,8 +71,7 @@ static pg_status run(void *values, pg_arena *arena)
     pg_model *model = NULL;
     pg_buf text = {0};
     (void)arena;
-    PG_LOG_INFO("Loading model: %s", args->model.path);
-    PG_TRY(pg_args_load_onnx_shaped(&args->model, &args->onnx, &args->shapes, &model));
+    PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &args->shapes, true, &model));
     pg_model_text(model, &options, &text);
     PG_LOG_INFO("==== ONNX Model ====\n%s", pg_buf_cstr(&text));
     pg_buf_deinit(&text);

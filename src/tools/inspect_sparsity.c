@@ -36,8 +36,7 @@ static pg_status run(void *values, pg_arena *arena)
     pg_model *model = NULL;
     pg_sparse_candidate *candidates;
     size_t count;
-    pg_args_announce_model(&args->model, arena);
-    PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &model));
+    PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, NULL, true, &model));
     pg_sparsity_candidates(model, arena, &candidates, &count);
     PG_LOG(PG_START, "Checking the sparsity pattern of %zu tensors.", count);
     pg_status status = NULL;

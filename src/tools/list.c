@@ -14,7 +14,6 @@ static const pg_group_use logging_use[] = {{&pg_group_logging, 0}};
 /* Commands of the peer that this version lacks. A row leaves this list when its command arrives. */
 #define MISSING(id, name_, summary_, missing_) \
     static const pg_command id = {.name = name_, .summary = summary_, .missing = missing_}
-MISSING(convert, "convert", "Convert a model to another format.", "model conversion");
 MISSING(inspect_capability, "capability", "Find the nodes that TensorRT does not support.", "TensorRT");
 MISSING(check_lint, "lint", "Find faulty nodes of a model.", "the model checker");
 MISSING(surgeon_extract, "extract", "Cut a part out of a model.", "model editing");
@@ -76,9 +75,9 @@ static const pg_command multi_device = {.name = "multi-device",
                                         .values_size = sizeof(pg_args_logging),
                                         .children = multi_device_list};
 
-static const pg_command *const root_list[] = {&pg_command_run, &convert,      &inspect, &check,
-                                              &surgeon,        &template,     &debug,   &data,
-                                              &plugin,         &multi_device, NULL};
+static const pg_command *const root_list[] = {&pg_command_run, &pg_command_convert, &inspect, &check,
+                                              &surgeon,        &template,           &debug,   &data,
+                                              &plugin,         &multi_device,       NULL};
 
 static const pg_option root_rows[] = {
     {"-v --version", PG_FIELD(pg_root_args, version), .help = "print the version and exit"},

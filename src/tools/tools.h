@@ -13,6 +13,7 @@ typedef struct pg_root_args {
 } pg_root_args;
 extern const pg_command pg_command_root;
 
+extern const pg_command pg_command_convert;
 extern const pg_command pg_command_data_concat;
 extern const pg_command pg_command_data_merge;
 extern const pg_command pg_command_check_accuracy;

@@ -157,7 +157,7 @@ class Logging(Case):
 
     def test_options_before_the_subcommand(self):
         (self.folder / "x").write_text("")
-        self.assertIn("not available", self.run_it("inspect", "-v", "tactics", "x", rc=1).err)
+        self.assertIn("not available", self.run_it("inspect", "-v", "capability", "x", rc=1).err)
 
 
 class Tables(Case):

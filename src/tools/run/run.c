@@ -141,6 +141,7 @@ static pg_status check(const run_args *args, pg_arena *arena)
     if (args->model.path == NULL && args->simple.tolerance != NULL)
         return pg_err(PG_ERR_INVALID, "--tolerance auto needs the ONNX model, to measure with");
     PG_TRY(check_overlap(args, arena));
+    pg_args_warn_onnx_save(&args->onnx_save);
     warn_idle(args, &pg_group_onnxrt, &args->onnxrt, "--onnxrt", arena);
     warn_idle(args, &pg_group_native, &args->native, "--native --onnx --trt", arena);
     if (args->runners.names.count == 0) {
@@ -347,7 +348,7 @@ static pg_status infer_and_compare(run_state *state, pg_arena *arena)
     bool needed = args->runners.names.count > 0 || args->onnx_save.path != NULL || args->ranges.wanted ||
                   args->simple.tolerance != NULL;
     if (args->model.path != NULL && needed) {
-        PG_TRY(pg_args_load_onnx_shaped(&args->model, &args->onnx, &args->onnx_shapes, &state->model));
+        PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &args->onnx_shapes, false, &state->model));
         PG_TRY(pg_args_save_onnx(&args->onnx_save, state->model));
     }
     if (args->runners.names.count > 0)
