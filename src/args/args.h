@@ -209,6 +209,13 @@ void pg_args_compare_warn(const pg_args_compare *compare, const pg_args_simple *
 /* Refuses what cannot be judged by its average. */
 PG_MUST_USE pg_status pg_args_check_average(const pg_args_compare *compare, const pg_args_simple *simple);
 
+/* ---- Reports ---- */
+
+typedef struct pg_args_reports {
+    const char *html, *junit, *sarif, *json; /* paths; NULL = not wanted */
+} pg_args_reports;
+extern const pg_group pg_group_reports;
+
 /* ---- Systems that this version lacks ---- */
 
 /* Groups whose every row is an error that names what is missing; they have no values. */

@@ -98,6 +98,8 @@ typedef struct pg_compare_options {
     /* The verdict is that on each metric's average over the iterations. Not with fail_fast, indices or the
      * elemwise statistic. */
     bool check_average;
+    /* Keep a pg_picture of the outputs of the first iteration and of those that fail, 256 at most. */
+    bool pictures;
 } pg_compare_options;
 
 /* ---- Results ---- */
@@ -137,6 +139,7 @@ typedef struct pg_output_comparison {
     double required_abs, required_rel; /* the checked statistic: the tolerance that alone would pass */
     /* Of |a - b| and |a - b| / |b|; what was neither printed nor needed is NaN. */
     pg_value_stats abs, rel;
+    struct pg_picture *picture; /* owned; NULL unless asked for */
     bool has_elements;
     pg_element_diff first, worst; /* first failing; the one farthest beyond its tolerances (NaN first) */
     double pass_atol, pass_rtol; /* either alone, the other tolerance as it is, would pass; NaN = none does */

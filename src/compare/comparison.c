@@ -6,6 +6,7 @@
 #include "base/vec.h"
 #include "compare/internal.h"
 #include "compare/metric.h"
+#include "compare/plot/picture.h"
 #include "log/log.h"
 #include "tensor/text.h"
 
@@ -29,8 +30,11 @@ struct pg_comparison {
     const pg_compare_options *options;
     pg_pair_comparison *pairs;
     size_t n_pairs, iterations;
+    size_t pictures_left;
     bool stopped, failed;
 };
+
+enum { MAX_PICTURES = 256 };
 
 static const pg_compare_function default_functions[] = {PG_COMPARE_SIMPLE};
 
@@ -38,6 +42,7 @@ pg_comparison *pg_comparison_new(const pg_compare_options *options)
 {
     pg_comparison *comparison = PG_NEW(pg_comparison);
     comparison->options = options;
+    comparison->pictures_left = options->pictures ? MAX_PICTURES : 0;
     return comparison;
 }
 
@@ -46,6 +51,7 @@ static void free_function(pg_function_comparison *function)
     for (size_t i = 0; i < function->count; i++) {
         free(function->outputs[i].name0);
         free(function->outputs[i].name1);
+        pg_picture_free(function->outputs[i].picture);
     }
     free(function->outputs);
 }
@@ -89,6 +95,17 @@ pg_status pg_comparison_begin(pg_comparison *comparison, const pg_str *names, si
 
 /* ---- One output ---- */
 
+pg_status pg_compare_keep_picture(const pg_compare_call *call, pg_compare_item *item,
+                                  const pg_tensor *aligned, pg_output_comparison *out)
+{
+    if (*call->pictures_left == 0 || item->has_picture || (call->index > 0 && out->passed))
+        return NULL;
+    PG_TRY(pg_picture_make(&item->value0->tensor, aligned, &out->picture));
+    item->has_picture = true;
+    --*call->pictures_left;
+    return NULL;
+}
+
 static pg_status compare_values(const function_row *row, const pg_compare_call *call, pg_compare_item *item,
                                 pg_output_comparison *out);
 
@@ -109,8 +126,10 @@ static void take_item(pg_output_comparison *out, const pg_output_comparison *ite
     bool worse = out->passed && !item->passed;
     if (out->passed == item->passed && out->problem == PG_COMPARED)
         worse = badness(item) > badness(out) || out->count == 0;
+    pg_picture *other = worse ? out->picture : item->picture;
     if (worse)
         *out = *item;
+    pg_picture_free(other);
     out->passed = passed;
     out->mismatches = mismatches;
     out->count = count;
@@ -138,6 +157,8 @@ static pg_status compare_item(const function_row *row, const pg_compare_call *ca
     pg_log_indent(-1);
     if (status == NULL)
         take_item(out, &result);
+    else
+        pg_picture_free(result.picture);
     pg_buf_deinit(&name0);
     pg_buf_deinit(&name1);
     pg_buf_deinit(&type0);
@@ -493,6 +514,8 @@ static pg_status compare_pair(pg_comparison *comparison, pg_pair_comparison *pai
         .run1 = iteration1->runner_name != NULL ? iteration1->runner_name : pair->run1,
         .pair0 = pair->run0,
         .pair1 = pair->run1,
+        .index = pair->count - 1,
+        .pictures_left = &comparison->pictures_left,
     };
     size_t n_items = 0, n_first = 0;
     pg_compare_item *items = pg_calloc(PG_MAX(iteration0->outputs.count, (size_t)1), sizeof *items);

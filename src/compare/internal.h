@@ -100,6 +100,8 @@ typedef struct pg_compare_call {
     const pg_iteration *iteration0, *iteration1;
     const char *run0, *run1;   /* names of the runners as the iterations state them */
     const char *pair0, *pair1; /* names of the runs */
+    size_t index;              /* of the iteration */
+    size_t *pictures_left;     /* how many more may be kept */
 } pg_compare_call;
 
 /* Two values to compare: outputs, or items of them. */
@@ -113,6 +115,7 @@ typedef struct pg_compare_item {
     /* Sums over both values as compared, once a metric computed them. */
     bool has_moments;
     pg_moments moments;
+    bool has_picture; /* some function has kept one */
 } pg_compare_item;
 
 /* Compares, logs everything below the "Comparing Output" line and fills the zeroed `out` but for its names.
@@ -127,6 +130,10 @@ PG_MUST_USE pg_status pg_compare_metric(const pg_compare_call *call, pg_compare_
  * output. `aligned` shares or rearranges b. */
 PG_MUST_USE pg_status pg_compare_align(const pg_compare_call *call, const pg_compare_item *item,
                                        pg_output_comparison *out, pg_tensor *aligned, bool *out_permuted);
+
+/* Keeps a picture of both values as compared, when one is wanted. */
+PG_MUST_USE pg_status pg_compare_keep_picture(const pg_compare_call *call, pg_compare_item *item,
+                                              const pg_tensor *aligned, pg_output_comparison *out);
 
 /* Value for an output: its own, the default entry's, or `fallback`. */
 pg_output_number pg_output_number_for(pg_output_numbers numbers, pg_str output, double fallback);

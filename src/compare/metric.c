@@ -110,12 +110,27 @@ static double metric_value(pg_compare_function function, const pg_moments *momen
     }
 }
 
+static pg_status judge(const pg_compare_call *call, const pg_metric *metric, pg_compare_item *item,
+                       const pg_tensor *aligned, pg_output_comparison *out)
+{
+    if (!item->has_moments)
+        PG_TRY(pg_moments_compute(&item->value0->tensor, aligned, &item->moments));
+    item->has_moments = true;
+    out->has_value = true;
+    out->value = metric_value(out->function, &item->moments);
+    out->passed = pg_metric_passes(metric, true, out->value, out->threshold.value);
+    pg_buf text = {0};
+    pg_metric_text(&text, metric, out->value, out->threshold.value);
+    PG_LOG(out->passed ? PG_FINISH : PG_ERROR, "%s", pg_buf_cstr(&text));
+    pg_buf_deinit(&text);
+    return pg_compare_keep_picture(call, item, aligned, out);
+}
+
 pg_status pg_compare_metric(const pg_compare_call *call, pg_compare_item *item, pg_output_comparison *out)
 {
     const pg_metric *metric = pg_metric_of(out->function);
-    pg_output_number threshold =
+    out->threshold =
         pg_output_number_for(call->options->thresholds[out->function], item->option_name, metric->threshold);
-    out->threshold = threshold;
     PG_LOG(PG_EXTRA_VERBOSE, "Note: Comparing %s vs. %s", call->run0, call->run1);
     pg_tensor aligned = {0};
     bool permuted = false;
@@ -126,19 +141,7 @@ pg_status pg_compare_metric(const pg_compare_call *call, pg_compare_item *item, 
         pg_tensor_deinit(&aligned);
         return pg_err(PG_ERR_UNAVAILABLE, "%s", pg_compare_perceptual_reason);
     }
-    pg_status status = NULL;
-    if (!item->has_moments)
-        status = pg_moments_compute(&item->value0->tensor, &aligned, &item->moments);
+    pg_status status = judge(call, metric, item, &aligned, out);
     pg_tensor_deinit(&aligned);
-    if (status != NULL)
-        return pg_status_context(status, "while comparing output '%s'", item->name0);
-    item->has_moments = true;
-    out->has_value = true;
-    out->value = metric_value(out->function, &item->moments);
-    out->passed = pg_metric_passes(metric, true, out->value, threshold.value);
-    pg_buf text = {0};
-    pg_metric_text(&text, metric, out->value, threshold.value);
-    PG_LOG(out->passed ? PG_FINISH : PG_ERROR, "%s", pg_buf_cstr(&text));
-    pg_buf_deinit(&text);
-    return NULL;
+    return pg_status_context(status, "while comparing output '%s'", item->name0);
 }

@@ -140,8 +140,10 @@ static pg_status compare_numbers(const pg_compare_call *call, pg_compare_item *i
         pg_report_simple_mismatches(report);
         status = pg_report_simple_metrics(report);
     }
-    if (status == NULL)
+    if (status == NULL) {
         pg_report_simple_verdict(report);
+        status = pg_compare_keep_picture(call, item, aligned, out);
+    }
     pg_diff_deinit(&diff);
     return status;
 }

@@ -47,6 +47,14 @@ void pg_runner_init(pg_runner *runner, const pg_runner_ops *ops)
     *runner = (pg_runner){.ops = ops, .name = name.ptr};
 }
 
+void pg_runner_set_runtime(pg_runner *runner, const char *name, const char *version)
+{
+    pg_buf text = {0};
+    pg_buf_printf(&text, "%s%s%s", name, version[0] != '\0' ? " " : "", version);
+    free(runner->runtime);
+    runner->runtime = text.ptr;
+}
+
 /* ---- Life cycle ---- */
 
 pg_status pg_runner_activate(pg_runner *runner)
@@ -72,7 +80,8 @@ void pg_runner_free(pg_runner *runner)
         return;
     pg_runner_deactivate(runner);
     free(runner->name);
-    runner->name = NULL;
+    free(runner->runtime);
+    runner->name = runner->runtime = NULL;
     runner->ops->destroy(runner);
 }
 

@@ -42,10 +42,13 @@ typedef struct pg_runner_ops {
 struct pg_runner {
     const pg_runner_ops *ops;
     char *name; /* owned: "onnxrt-runner-N0-11/21/26-08:14:32" */
+    char *runtime; /* owned: "ONNX Runtime 1.31.1"; NULL before the first activation */
     double seconds;
     bool active;
 };
 
+/* For activate: names the runtime behind the runner. */
+void pg_runner_set_runtime(pg_runner *runner, const char *name, const char *version);
 /* Gives the runner its name: prefix, N<index> counted per prefix in this process, date and time. */
 void pg_runner_init(pg_runner *runner, const pg_runner_ops *ops);
 PG_MUST_USE pg_status pg_runner_activate(pg_runner *runner);

@@ -32,6 +32,13 @@ static char *join(int argc, char **argv, pg_arena *arena)
     return joined;
 }
 
+static const char *command_line = "";
+
+const char *pg_tools_command_line(void)
+{
+    return command_line;
+}
+
 /* ---- What the root itself answers ---- */
 
 static pg_status answer_root(invocation *in, const pg_root_args *args)
@@ -218,7 +225,7 @@ pg_exit pg_tools_main(int argc, char **argv)
     pg_status status = NULL;
     invocation in = {.command = &pg_command_root, .program = "polygraphy", .arena = &arena};
     pg_interrupt_install();
-    in.whole = join(argc, argv, &arena);
+    in.whole = command_line = join(argc, argv, &arena);
     in.words = PG_ARENA_ARRAY(&arena, const char *, (size_t)argc + 1);
     for (int i = 1; i < argc; i++)
         in.words[in.n_words++] = argv[i];
@@ -230,6 +237,7 @@ pg_exit pg_tools_main(int argc, char **argv)
     if (fflush(stdout) != 0 && code == PG_EXIT_PASSED)
         code = PG_EXIT_FAILED;
     pg_log_close();
+    command_line = "";
     pg_arena_deinit(&arena);
     return code;
 }

@@ -25,6 +25,8 @@ extern const pg_command pg_command_inspect_sparsity;
 extern const pg_command pg_command_inspect_tactics;
 extern const pg_command pg_command_run;
 
+/* The words of the command line as typed, joined by blanks. */
+const char *pg_tools_command_line(void);
 /* The whole program: parses, runs one command, prints the final error. */
 pg_exit pg_tools_main(int argc, char **argv);
 

@@ -37,9 +37,4 @@ void pg_canvas_text_up(pg_canvas *canvas, double x, double y, double size, pg_an
  * blanks lift the pen. */
 const char *pg_font_glyph(unsigned char c);
 
-/* ---- Text in XML (svg.c) ---- */
-
-/* With entities; what XML cannot hold (control characters, bytes that are not UTF-8) becomes U+FFFD. */
-void pg_svg_escape(pg_buf *out, const char *text);
-
 #endif

@@ -71,6 +71,11 @@ typedef struct pg_plot_errors {
 } pg_plot_errors;
 PG_MUST_USE pg_status pg_plot_error_metrics(const pg_plot_errors *errors, const pg_plot_targets *targets);
 
+/* ---- Text in XML (svg.c) ---- */
+
+/* With entities; what XML cannot hold (control characters, bytes that are not UTF-8) becomes U+FFFD. */
+void pg_svg_escape(pg_buf *out, const char *text);
+
 /* ---- Files and screens (show.c) ---- */
 
 /* "folder/name": slashes in the name become "_", a name too long for a file is cut. The caller frees. */

@@ -1,4 +1,4 @@
-#include "compare/plot/internal.h"
+#include "compare/plot/plot.h"
 
 /* Length of the UTF-8 character at `text`, 0 when it is none that XML can hold. */
 static size_t character_length(const unsigned char *text)

@@ -53,6 +53,7 @@ static pg_status activate(pg_runner *runner)
 {
     native_runner *self = (native_runner *)runner;
     PG_TRY(pg_session_new(self->model, &self->options, &self->session));
+    pg_runner_set_runtime(runner, "built-in engine", "");
     read_metadata(self);
     return NULL;
 }

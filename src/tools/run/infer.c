@@ -127,21 +127,35 @@ void run_live_log_completed(const run_live *live, size_t which)
                live->runners[which]->name, count, milliseconds, milliseconds / (double)count);
 }
 
-static void log_latency(const run_live *live, size_t which)
+void run_live_latency(const run_live *live, size_t which, pg_report_run *out)
 {
     const run_latencies *latencies = &live->latencies[which];
     size_t count = latencies->seconds.len;
-    if (count < 2)
+    out->iterations = count;
+    out->has_latency = count > 0;
+    if (count == 0)
         return;
     double *sorted = pg_calloc(count, sizeof *sorted);
     memcpy(sorted, latencies->seconds.items, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_doubles);
+    out->min = sorted[0];
+    out->mean = total(latencies) / (double)count;
+    out->p50 = percentile(sorted, count, 0.5);
+    out->p90 = percentile(sorted, count, 0.9);
+    out->p99 = percentile(sorted, count, 0.99);
+    free(sorted);
+}
+
+static void log_latency(const run_live *live, size_t which)
+{
+    pg_report_run run = {0};
+    run_live_latency(live, which, &run);
+    if (run.iterations < 2)
+        return;
     PG_LOG_INFO("%-35s | Latency of %zu iterations: min=%.4g ms, mean=%.4g ms, p50=%.4g ms, p90=%.4g ms, "
                 "p99=%.4g ms",
-                live->runners[which]->name, count, sorted[0] * 1e3, total(latencies) / (double)count * 1e3,
-                percentile(sorted, count, 0.5) * 1e3, percentile(sorted, count, 0.9) * 1e3,
-                percentile(sorted, count, 0.99) * 1e3);
-    free(sorted);
+                live->runners[which]->name, run.iterations, run.min * 1e3, run.mean * 1e3, run.p50 * 1e3,
+                run.p90 * 1e3, run.p99 * 1e3);
 }
 
 static void log_memory(const pg_runner *runner)

@@ -9,6 +9,7 @@
  *     ranges.c   values that smaller types cannot hold; where NaN and Inf come from
  *     noise.c    tolerances measured from rounding alone
  *     judge.c    validation and comparison of live and loaded runs
+ *     reports.c  reports for people and for continuous integration
  *     describe.c names, types and shapes as text
  */
 #ifndef PG_TOOLS_RUN_INTERNAL_H
@@ -16,9 +17,11 @@
 
 #include "args/args.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/vec.h"
 #include "data/files.h"
 #include "data/loader.h"
+#include "report/report.h"
 #include "native/watch.h"
 
 typedef struct run_args {
@@ -38,6 +41,7 @@ typedef struct run_args {
     pg_args_simple simple;
     pg_args_indices indices;
     pg_args_thresholds thresholds;
+    pg_args_reports reports;
 } run_args;
 
 /* ---- source.c ---- */
@@ -108,6 +112,8 @@ PG_MUST_USE pg_status run_live_infer(run_live *live, size_t which, const pg_feed
 /* At the end of a runner's work, while it is active: the percentiles of one that ran more than once, the
  * memory and the profile of the built-in engine. */
 void run_live_log_end(const run_live *live, size_t which, const run_args *args);
+/* Fills the number of iterations and the times. */
+void run_live_latency(const run_live *live, size_t which, pg_report_run *out);
 void run_live_log_completed(const run_live *live, size_t which);
 void run_live_free(run_live *live);
 
@@ -180,6 +186,26 @@ PG_MUST_USE pg_status run_judge_end(run_judge *judge);
 /* The summary; PG_ERR_FAILED when something did not match. */
 PG_MUST_USE pg_status run_judge_verdict(run_judge *judge);
 void run_judge_deinit(run_judge *judge);
+
+/* ---- reports.c ---- */
+
+typedef struct run_reports {
+    const run_args *args;
+    pg_arena arena;
+    uint64_t started_ns;
+    const char *started;
+    pg_report_input *inputs; /* of the first iteration */
+    size_t n_inputs;
+} run_reports;
+
+bool run_reports_wanted(const run_args *args);
+void run_reports_begin(run_reports *reports, const run_args *args);
+/* Of the first iteration; further calls do nothing. */
+void run_reports_add_inputs(run_reports *reports, const pg_feed *feed);
+/* `status` is how the run ended; it stays the caller's. */
+PG_MUST_USE pg_status run_reports_write(run_reports *reports, const run_live *live, const run_judge *judge,
+                                        pg_status status);
+void run_reports_deinit(run_reports *reports);
 
 /* ---- describe.c ---- */
 

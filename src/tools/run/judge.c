@@ -8,6 +8,8 @@ pg_status run_judge_init(run_judge *judge, const run_args *args, const pg_str *l
     *judge = (run_judge){.args = args, .live_names = live_names, .n_live = n_live};
     judge->options =
         pg_args_compare_options(&args->compare, &args->simple, &args->indices, &args->thresholds);
+    judge->options.pictures = args->reports.html != NULL;
+    judge->options.all_statistics |= run_reports_wanted(args);
     judge->comparison = pg_comparison_new(&judge->options);
     return NULL;
 }

@@ -48,6 +48,7 @@ static const pg_group_use groups[] = {
     USE(pg_group_psnr, thresholds.psnr),
     USE(pg_group_snr, thresholds.snr),
     USE(pg_group_perceptual, thresholds.perceptual),
+    USE(pg_group_reports, reports),
     MISSING_USE(pg_group_script),
 };
 
@@ -71,6 +72,10 @@ static pg_status check_overlap(const run_args *args, pg_arena *arena)
                            args->inference.save_input_blob.text,
                            args->compare.save_report,
                            args->compare.save_accuracy,
+                           args->reports.html,
+                           args->reports.junit,
+                           args->reports.sarif,
+                           args->reports.json,
                            args->native.save_profile,
                            args->ranges.save};
     const pg_arg_list *loads[] = {&args->data.load_inputs, &args->compare.load_outputs};
@@ -120,8 +125,11 @@ static void warn_idle(const run_args *args, const pg_group *group, const void *v
 static pg_status check_targets(const run_args *args, pg_arena *arena)
 {
     const char *folders[] = {args->simple.save_heatmaps, args->simple.save_error_plot};
-    if (args->compare.save_accuracy != NULL)
-        PG_TRY(pg_file_check_writable(args->compare.save_accuracy));
+    const char *files[] = {args->compare.save_accuracy, args->reports.html, args->reports.junit,
+                           args->reports.sarif, args->reports.json};
+    for (size_t i = 0; i < PG_COUNT(files); i++)
+        if (files[i] != NULL)
+            PG_TRY(pg_file_check_writable(files[i]));
     for (size_t i = 0; i < PG_COUNT(folders); i++)
         if (folders[i] != NULL)
             PG_TRY(pg_file_check_writable(pg_arena_printf(arena, "%s/picture", folders[i])));
@@ -175,6 +183,7 @@ typedef struct run_state {
     run_source source;
     run_savers savers;
     run_judge judge;
+    run_reports reports;
     pg_run_results sequential; /* all outputs, with --sequential-runners */
     pg_iteration *iterations;  /* one per live runner */
 } run_state;
@@ -204,6 +213,7 @@ static pg_status stream_one(run_state *state, size_t index, const pg_feed *feed,
     run_live *live = &state->live;
     snprintf(head, sizeof head, "Streaming iteration %zu", index);
     log_inputs(head, feed);
+    run_reports_add_inputs(&state->reports, feed);
     PG_TRY(run_savers_add_inputs(&state->savers, index, feed));
     for (size_t i = 0; i < live->count; i++) {
         if (index == 0)
@@ -242,6 +252,7 @@ static pg_status stream_all(run_state *state)
 static pg_status alone_on(run_state *state, size_t which, size_t index, const pg_feed *feed, pg_arena *arena)
 {
     pg_runner *runner = state->live.runners[which];
+    run_reports_add_inputs(&state->reports, feed);
     if (which == 0)
         PG_TRY(run_savers_add_inputs(&state->savers, index, feed));
     if (index == 0)
@@ -389,11 +400,15 @@ static pg_status run(void *values, pg_arena *arena)
 {
     run_state state = {.args = values};
     PG_TRY(check(state.args, arena));
+    run_reports_begin(&state.reports, state.args);
     pg_status status = infer_and_compare(&state, arena);
     /* What was inferred so far is saved even when something went wrong later. */
     status = pg_status_first(status, run_savers_finish(&state.savers, status != NULL));
     if (status == NULL)
         status = conclude(&state);
+    pg_status written = run_reports_write(&state.reports, &state.live, &state.judge, status);
+    status = pg_status_first(written, status);
+    run_reports_deinit(&state.reports);
     run_source_close(&state.source);
     run_savers_close(&state.savers);
     run_judge_deinit(&state.judge);
