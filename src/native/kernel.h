@@ -197,6 +197,7 @@ extern const pg_kernel pg_kernels_flex_attention[];
 extern const pg_kernel pg_kernels_ms_basic[];
 extern const pg_kernel pg_kernels_ms_norm[];
 extern const pg_kernel pg_kernels_ms_matmul[];
+extern const pg_kernel pg_kernels_ms_attention[];
 extern const pg_kernel pg_kernels_image_decoder[];
 
 #endif

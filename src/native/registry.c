@@ -50,6 +50,7 @@ static const pg_kernel *const families[] = {
     pg_kernels_ms_basic,
     pg_kernels_ms_norm,
     pg_kernels_ms_matmul,
+    pg_kernels_ms_attention,
     pg_kernels_image_decoder,
 };
 

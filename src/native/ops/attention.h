@@ -23,11 +23,13 @@ typedef struct attention {
     heads q, k, v;
     double scale, softcap;
     bool causal;
-    int64_t left, right; /* window; -1 = unbounded */
-    int64_t past;
-    const int64_t *lengths;
+    int64_t left, right;    /* window; -1 = unbounded */
+    int64_t past;           /* positions before the first query; -1: what the lengths leave, or none */
+    const int64_t *lengths; /* keys that count, per image; or NULL */
     const pg_tensor *mask;
-    int64_t mode; /* of the scores' output */
+    const double *sinks; /* per head of queries: a score that takes its part of the softmax and gives nothing;
+                            or NULL */
+    int64_t mode;        /* of the scores' output */
     char *scores_out, *y;
     heads out;     /* data unused */
     char *scratch; /* from here on: attention_run's own */

@@ -67,10 +67,10 @@ static bool has_bias(const attention *a)
         for (size_t j = 0; j < n; j++)                                \
             x[j] += (T)bias[j];                                       \
     }                                                                 \
-    static void softmax_row_##SUFFIX(T *x, size_t n)                  \
+    static void softmax_row_##SUFFIX(double sink, T *x, size_t n)     \
     {                                                                 \
-        T top = x[0], sum = 0;                                        \
-        for (size_t j = 1; j < n; j++)                                \
+        T top = (T)sink, sum = 0;                                     \
+        for (size_t j = 0; j < n; j++)                                \
             top = x[j] > top ? x[j] : top;                            \
         if (top == -(T)INFINITY)                                      \
             top = 0;                                                  \
@@ -79,6 +79,7 @@ static bool has_bias(const attention *a)
         EXPS(x, n);                                                   \
         for (size_t j = 0; j < n; j++)                                \
             sum += x[j];                                              \
+        sum += (T)exp(sink - (double)top);                            \
         for (size_t j = 0; j < n; j++)                                \
             x[j] = sum > 0 || sum != sum ? x[j] / sum : 0;            \
     }
@@ -107,6 +108,7 @@ static void finish_row(const attention *a, size_t b, size_t h, size_t i, void *r
         wide ? cap_row_f64(a->softcap, row, n) : cap_row_f32(a->softcap, row, n);
     if (out != NULL && a->mode == 1)
         memcpy(out, row, bytes);
+    const double sink = a->sinks != NULL ? a->sinks[h] : -INFINITY;
     bool any = true;
     if (has_bias(a)) {
         any = fill_bias(a, b, h, i, bias);
@@ -117,7 +119,7 @@ static void finish_row(const attention *a, size_t b, size_t h, size_t i, void *r
     if (!any)
         memset(row, 0, bytes);
     else
-        wide ? softmax_row_f64(row, n) : softmax_row_f32(row, n);
+        wide ? softmax_row_f64(sink, row, n) : softmax_row_f32(sink, row, n);
     if (out != NULL && a->mode == 3)
         memcpy(out, row, bytes);
 }
