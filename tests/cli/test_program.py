@@ -74,7 +74,6 @@ class Errors(Case):
 
     def test_missing_systems_are_named(self):
         for words, needs in ((["--fp16"], "TensorRT"), (["--tf"], "the TensorFlow runtime"),
-                             (["--check-average"], "averages over iterations"),
                              (["--trt-min-shapes", "x:[1]"], "TensorRT"),
                              (["--workspace", "1G"], "TensorRT"),
                              (["--data-loader-script", "a.py"], "the Python bridge"),
@@ -110,7 +109,6 @@ class Errors(Case):
                 (["--verbosity", "loud"], "'loud' is not a level"),
                 (["--external-data-size-threshold", "16MB"], "is not a number of bytes"),
                 (["--graph-optimization-level", "max"], "is not one of ORT_DISABLE_ALL"),
-                (["--compare", "psnr"], "the comparison function 'psnr' is not available in this version"),
                 (["--data-loader-backend-module", "torch"], "use numpy"),
                 (["model.bin"], "state it with --model-type"),
                 (["engine.plan"], "models of type 'engine' are not available")):
