@@ -180,6 +180,28 @@ static pg_status split_to_sequence(pg_infer *c)
     return NULL;
 }
 
+/* Every output is a sequence of what the body makes; lengths of the elements are not known. */
+static pg_status sequence_map(pg_infer *c)
+{
+    pg_fact *inputs = PG_ARENA_ARRAY(c->arena, pg_fact, c->n_in),
+            *outputs = PG_ARENA_ARRAY(c->arena, pg_fact, c->n_out);
+    bool found;
+    for (size_t i = 0; i < c->n_in; i++) {
+        const pg_fact *in = pg_in(c, i);
+        if (in != NULL && in->type.kind == PG_TYPE_SEQUENCE && in->type.inner != NULL)
+            inputs[i].type = *in->type.inner;
+        else if (in != NULL && in->type.kind == PG_TYPE_TENSOR)
+            inputs[i].type = in->type;
+    }
+    PG_TRY(pg_infer_subgraph(c, "body", inputs, c->n_in, outputs, c->n_out, &found));
+    for (size_t o = 0; o < c->n_out && found; o++) {
+        pg_type *inner = PG_ARENA_NEW(c->arena, pg_type);
+        *inner = (pg_type){.kind = PG_TYPE_TENSOR, .elem = outputs[o].type.elem};
+        c->out[o].type = (pg_type){.kind = PG_TYPE_SEQUENCE, .inner = inner};
+    }
+    return NULL;
+}
+
 static pg_status optional(pg_infer *c)
 {
     pg_type *inner = PG_ARENA_NEW(c->arena, pg_type);
@@ -215,6 +237,7 @@ const pg_shape_rule pg_shape_rules_control[] = {
     {"SequenceEmpty", sequence_empty},
     {"SequenceInsert", sequence_same},
     {"SequenceErase", sequence_same},
+    {"SequenceMap", sequence_map},
     {"SequenceAt", sequence_at},
     {"SequenceLength", sequence_length},
     {"ConcatFromSequence", concat_from_sequence},

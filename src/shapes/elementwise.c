@@ -146,7 +146,8 @@ static pg_status cast(pg_infer *c)
     c->out[0].type.kind = PG_TYPE_TENSOR;
     c->out[0].type.elem = (pg_dtype)pg_int_attr(c, "to", PG_UNDEFINED);
     const pg_fact *in = pg_in(c, 0);
-    if (in != NULL && in->values != NULL && pg_dtype_is_integer(c->out[0].type.elem))
+    if (in != NULL && in->values != NULL && pg_dtype_is_integer(c->out[0].type.elem) &&
+        pg_str_is(c->node->op_type, "Cast"))
         pg_set_values(c, 0, in->values, in->n_values);
     return NULL;
 }
@@ -208,6 +209,19 @@ static pg_status random_shape(pg_infer *c)
     return NULL;
 }
 
+static pg_status multinomial(pg_infer *c)
+{
+    uint32_t rank;
+    const pg_dim *in;
+    int64_t size = pg_int_attr(c, "sample_size", 1);
+    pg_dim *dims = pg_new_dims(c, 2);
+    if (pg_get_shape(pg_in(c, 0), &rank, &in) && rank == 2)
+        dims[0] = in[0];
+    dims[1] = size >= 0 ? pg_dim_of(size) : (pg_dim){0};
+    pg_set_tensor(c, 0, (pg_dtype)pg_int_attr(c, "dtype", PG_I32), 2, dims);
+    return NULL;
+}
+
 const pg_shape_rule pg_shape_rules_elementwise[] = {
     {"Abs", same},
     {"Neg", same},
@@ -266,6 +280,9 @@ const pg_shape_rule pg_shape_rules_elementwise[] = {
     {"ScatterND", same},
     {"TensorScatter", same},
     {"BitwiseNot", same},
+    {"SwiGLU", same},
+    {"BitCast", cast},
+    {"Multinomial", multinomial},
     {"RotaryEmbedding", same},
     {"Identity", identity},
     {"Dropout", dropout},

@@ -17,6 +17,16 @@ bool pg_get_shape(const pg_fact *fact, uint32_t *out_rank, const pg_dim **out_di
     return true;
 }
 
+bool pg_get_length(const pg_infer *c, size_t i, uint32_t *out)
+{
+    uint32_t rank;
+    const pg_dim *dims;
+    if (!pg_get_shape(pg_in(c, i), &rank, &dims) || rank != 1 || !pg_dim_known(dims[0]) || dims[0].value > 64)
+        return false;
+    *out = (uint32_t)dims[0].value;
+    return true;
+}
+
 bool pg_get_ints(const pg_infer *c, size_t i, int64_t *out, size_t most, size_t *out_count)
 {
     const pg_fact *fact = pg_in(c, i);

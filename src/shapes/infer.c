@@ -1,11 +1,12 @@
 /* Walks graphs in order and applies the rules. */
 #include "shapes/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const pg_shape_rule *const tables[] = {
-    pg_shape_rules_elementwise, pg_shape_rules_movement, pg_shape_rules_reduce,
-    pg_shape_rules_nn,          pg_shape_rules_control,
+    pg_shape_rules_elementwise, pg_shape_rules_movement, pg_shape_rules_reduce, pg_shape_rules_nn,
+    pg_shape_rules_control,     pg_shape_rules_contract, pg_shape_rules_signal, pg_shape_rules_ml,
 };
 
 /* Values of one graph; names not found here are looked up outside. */
@@ -22,15 +23,20 @@ struct pg_shapes {
     const pg_model *model;
     pg_shapes_options options;
     pg_arena arena;
-    pg_map rules; /* operator name -> pg_shape_rule; one rule covers all versions of an operator */
+    pg_map rules; /* "operator" or "operator domain" -> pg_shape_rule; one rule covers all versions */
     pg_scope top;
-    size_t n_unknown;
+    size_t n_unknown, n_visited; /* nodes, each time a body is inferred */
     char *problem;
     pg_map symbols; /* names of dims that are taken; filled with options.name_dims */
     size_t n_named;
 };
 
-enum { DEEPEST = 64 };
+const pg_model *pg_infer_model(const pg_infer *c)
+{
+    return c->scope->shapes->model;
+}
+
+enum { DEEPEST = 64, MOST_NODES = 1 << 23 };
 
 static pg_fact *find_fact(const pg_scope *scope, pg_str name)
 {
@@ -179,6 +185,16 @@ static pg_status infer_call(pg_infer *c, const pg_function *function)
     return status;
 }
 
+static const pg_shape_rule *find_rule(const pg_shapes *shapes, const pg_node *node)
+{
+    char key[128];
+    if (node->domain.len == 0)
+        return pg_map_find(&shapes->rules, node->op_type);
+    int length = snprintf(key, sizeof key, "%" PG_STR_FMT " %" PG_STR_FMT, PG_STR_ARG(node->op_type),
+                          PG_STR_ARG(node->domain));
+    return length < (int)sizeof key ? pg_map_find(&shapes->rules, pg_str_c(key)) : NULL;
+}
+
 static pg_status apply_rule(pg_infer *c, bool *known)
 {
     pg_shapes *shapes = c->scope->shapes;
@@ -188,7 +204,7 @@ static pg_status apply_rule(pg_infer *c, bool *known)
         pg_model_find_function(shapes->model, node->domain, node->op_type, node->overload);
     if (function != NULL)
         return infer_call(c, function);
-    const pg_shape_rule *rule = node->domain.len == 0 ? pg_map_find(&shapes->rules, node->op_type) : NULL;
+    const pg_shape_rule *rule = find_rule(shapes, node);
     if (rule == NULL) {
         *known = false;
         return NULL;
@@ -235,8 +251,12 @@ static pg_status infer_node(pg_scope *scope, const pg_node *node)
 
 static pg_status infer_nodes(pg_scope *scope, const pg_node *nodes, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (++scope->shapes->n_visited > MOST_NODES)
+            return pg_err(PG_ERR_LIMIT, "functions and nested graphs expand to more than %d nodes",
+                          MOST_NODES);
         PG_TRY(infer_node(scope, &nodes[i]));
+    }
     return NULL;
 }
 
@@ -309,7 +329,11 @@ pg_status pg_shapes_infer(const pg_model *model, const pg_shapes_options *option
         shapes->options = *options;
     for (size_t t = 0; t < PG_COUNT(tables); t++)
         for (const pg_shape_rule *rule = tables[t]; rule->op_type != NULL; rule++)
-            pg_map_put(&shapes->rules, pg_str_c(rule->op_type), (void *)rule);
+            pg_map_put(&shapes->rules,
+                       pg_str_c(rule->domain == NULL
+                                    ? rule->op_type
+                                    : pg_arena_printf(&shapes->arena, "%s %s", rule->op_type, rule->domain)),
+                       (void *)rule);
     shapes->top = (pg_scope){.shapes = shapes, .n_opsets = model->n_opsets, .opsets = model->opsets};
     take_symbols(shapes, model->graph->inputs, model->graph->n_inputs);
     take_symbols(shapes, model->graph->outputs, model->graph->n_outputs);

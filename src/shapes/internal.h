@@ -29,10 +29,11 @@ struct pg_infer {
     struct pg_scope *scope; /* for nested graphs */
 };
 
-/* Of an ai.onnx operator, for all its versions: a rule asks for the opset where versions differ. */
+/* Of an operator, for all its versions: a rule asks for the opset where versions differ. */
 typedef struct pg_shape_rule {
     const char *op_type;
     PG_MUST_USE pg_status (*infer)(pg_infer *c);
+    const char *domain; /* NULL: ai.onnx */
 } pg_shape_rule;
 
 /* Tables, each ended by a row with op_type NULL; listed in infer.c. */
@@ -41,6 +42,9 @@ extern const pg_shape_rule pg_shape_rules_movement[];
 extern const pg_shape_rule pg_shape_rules_reduce[];
 extern const pg_shape_rule pg_shape_rules_nn[];
 extern const pg_shape_rule pg_shape_rules_control[];
+extern const pg_shape_rule pg_shape_rules_contract[];
+extern const pg_shape_rule pg_shape_rules_signal[];
+extern const pg_shape_rule pg_shape_rules_ml[];
 
 /* ---- Reading ---- */
 
@@ -49,8 +53,11 @@ static inline const pg_fact *pg_in(const pg_infer *c, size_t i)
     return i < c->n_in ? c->in[i] : NULL;
 }
 bool pg_has_shape(const pg_fact *fact);
+const pg_model *pg_infer_model(const pg_infer *c);
 /* True when the fact is a tensor of known rank; *out_rank and *out_dims are set. */
 bool pg_get_shape(const pg_fact *fact, uint32_t *out_rank, const pg_dim **out_dims);
+/* Number of elements of input i, a list of integers that becomes dimensions or axes; false when it is not known. */
+bool pg_get_length(const pg_infer *c, size_t i, uint32_t *out);
 /* Integer values of input i when all of them are known numbers. */
 bool pg_get_ints(const pg_infer *c, size_t i, int64_t *out, size_t most, size_t *out_count);
 int64_t pg_int_attr(const pg_infer *c, const char *name, int64_t missing);

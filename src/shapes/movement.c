@@ -24,12 +24,6 @@ static pg_status shape_of(pg_infer *c)
     return NULL;
 }
 
-static pg_status size_of(pg_infer *c)
-{
-    pg_set_tensor(c, 0, PG_I64, 0, NULL);
-    return NULL;
-}
-
 /* Product of the known dimensions; false when one is unknown. */
 static bool product(uint32_t rank, const pg_dim *dims, int64_t *out)
 {
@@ -39,6 +33,20 @@ static bool product(uint32_t rank, const pg_dim *dims, int64_t *out)
             return false;
     *out = count;
     return true;
+}
+
+static pg_status size_of(pg_infer *c)
+{
+    uint32_t rank;
+    const pg_dim *dims;
+    int64_t count;
+    pg_set_tensor(c, 0, PG_I64, 0, NULL);
+    if (pg_get_shape(pg_in(c, 0), &rank, &dims) && product(rank, dims, &count)) {
+        pg_dim *value = pg_new_dims(c, 1);
+        value[0] = pg_dim_of(count);
+        pg_set_values(c, 0, value, 1);
+    }
+    return NULL;
 }
 
 /* The -1 of a Reshape: from the element count when everything is known, else by crossing out dims that stand
@@ -173,8 +181,14 @@ static pg_status squeeze(pg_infer *c)
     size_t n_axes = 0;
     pg_set_elem(c, 0, pg_elem(c, 0));
     bool have_axes = get_axes(c, 1, axes, &n_axes);
-    if (!pg_get_shape(pg_in(c, 0), &rank, &in) || rank > 64 || (!have_axes && pg_in(c, 1) != NULL))
+    if (!pg_get_shape(pg_in(c, 0), &rank, &in) || rank > 64)
         return NULL;
+    if (!have_axes && pg_in(c, 1) != NULL) {
+        uint32_t length;
+        if (pg_get_length(c, 1, &length) && length <= rank)
+            pg_set_tensor(c, 0, pg_elem(c, 0), rank - length, pg_new_dims(c, rank - length));
+        return NULL;
+    }
     bool drop[64] = {0};
     for (size_t i = 0; i < n_axes; i++) {
         PG_TRY(pg_norm_axis(c, axes[i], rank, &axis));
@@ -204,7 +218,15 @@ static pg_status unsqueeze(pg_infer *c)
     int64_t axes[64];
     size_t n_axes = 0;
     pg_set_elem(c, 0, pg_elem(c, 0));
-    if (!get_axes(c, 1, axes, &n_axes) || !pg_get_shape(pg_in(c, 0), &rank, &in) || rank + n_axes > 64)
+    if (!pg_get_shape(pg_in(c, 0), &rank, &in))
+        return NULL;
+    if (!get_axes(c, 1, axes, &n_axes)) {
+        uint32_t length;
+        if (pg_get_length(c, 1, &length))
+            pg_set_tensor(c, 0, pg_elem(c, 0), rank + length, pg_new_dims(c, rank + length));
+        return NULL;
+    }
+    if (rank + n_axes > 64)
         return NULL;
     bool added[64] = {0};
     uint32_t out_rank = rank + (uint32_t)n_axes;
@@ -494,8 +516,15 @@ static pg_status expand(pg_infer *c)
 {
     const pg_fact *in = pg_in(c, 0), *shape = pg_in(c, 1);
     pg_set_elem(c, 0, pg_elem(c, 0));
-    if (!pg_has_shape(in) || shape == NULL || shape->values == NULL)
+    uint32_t length;
+    if (!pg_has_shape(in))
         return NULL;
+    if (shape == NULL || shape->values == NULL) {
+        if (pg_get_length(c, 1, &length))
+            pg_set_tensor(c, 0, pg_elem(c, 0), PG_MAX(length, in->type.rank),
+                          pg_new_dims(c, PG_MAX(length, in->type.rank)));
+        return NULL;
+    }
     pg_fact target = {.type = {.kind = PG_TYPE_TENSOR,
                                .has_shape = true,
                                .rank = (uint32_t)shape->n_values,
@@ -606,14 +635,36 @@ static pg_status constant(pg_infer *c)
     return NULL; /* a tensor value is read by infer.c, which knows the model */
 }
 
+/* The output's elements are the one of `weight`. */
+static void repeat_value(pg_infer *c, const pg_weight *weight, size_t count)
+{
+    pg_tensor tensor;
+    pg_status status = pg_weight_load(pg_infer_model(c), weight, &tensor);
+    if (status == NULL && pg_tensor_count(&tensor) == 1) {
+        pg_dim *values = PG_ARENA_ARRAY(c->arena, pg_dim, count);
+        for (size_t i = 0; i < count; i++)
+            values[i] = pg_dim_of(pg_tensor_get_i64(&tensor, 0));
+        pg_set_values(c, 0, values, count);
+    }
+    if (status == NULL)
+        pg_tensor_deinit(&tensor);
+    pg_status_drop(status);
+}
+
 static pg_status constant_of_shape(pg_infer *c)
 {
     const pg_attr *value = pg_node_attr(c->node, "value");
     const pg_fact *shape = pg_in(c, 0);
     pg_dtype elem = value != NULL && value->type == PG_ATTR_TENSOR ? value->tensor->dtype : PG_F32;
     pg_set_elem(c, 0, elem);
+    uint32_t length;
     if (shape != NULL && shape->values != NULL)
         pg_set_tensor(c, 0, elem, (uint32_t)shape->n_values, shape->values);
+    else if (pg_get_length(c, 0, &length))
+        pg_set_tensor(c, 0, elem, length, pg_new_dims(c, length));
+    if (elem == PG_I64 && shape != NULL && shape->n_values == 1 && shape->values != NULL &&
+        pg_dim_known(shape->values[0]) && shape->values[0].value <= PG_MOST_VALUES)
+        repeat_value(c, value->tensor, (size_t)shape->values[0].value);
     return NULL;
 }
 
@@ -624,9 +675,15 @@ static pg_status range(pg_infer *c)
     pg_dim *length = pg_new_dims(c, 1);
     if (pg_get_ints(c, 0, &start, 1, &n) && pg_get_ints(c, 1, &limit, 1, &n) &&
         pg_get_ints(c, 2, &delta, 1, &n) && delta != 0) {
-        int64_t span = limit - start, count = (span + (delta > 0 ? delta - 1 : delta + 1)) / delta;
-        length[0] = pg_dim_of(PG_MAX(count, 0));
-        if (length[0].value <= PG_MOST_VALUES) {
+        int64_t span, top, count = 0;
+        bool fits = !__builtin_sub_overflow(limit, start, &span) &&
+                    !__builtin_add_overflow(span, delta > 0 ? delta - 1 : delta + 1, &top) &&
+                    top != INT64_MIN;
+        if (fits)
+            count = top / delta;
+        if (fits)
+            length[0] = pg_dim_of(PG_MAX(count, 0));
+        if (fits && length[0].value <= PG_MOST_VALUES) {
             pg_dim *values = PG_ARENA_ARRAY(c->arena, pg_dim, (size_t)length[0].value);
             for (int64_t i = 0; i < length[0].value; i++)
                 values[i] = pg_dim_of(start + i * delta);
@@ -722,9 +779,18 @@ static pg_status eye_like(pg_infer *c)
 
 static pg_status unique(pg_infer *c)
 {
+    uint32_t rank, axis;
+    const pg_dim *in;
     pg_set_elem(c, 0, pg_elem(c, 0));
-    if (pg_node_attr(c->node, "axis") == NULL)
+    if (pg_node_attr(c->node, "axis") == NULL) {
         pg_set_tensor(c, 0, pg_elem(c, 0), 1, pg_new_dims(c, 1));
+    } else if (pg_get_shape(pg_in(c, 0), &rank, &in)) {
+        PG_TRY(pg_norm_axis(c, pg_int_attr(c, "axis", 0), rank, &axis));
+        pg_dim *dims = pg_new_dims(c, rank);
+        for (uint32_t d = 0; d < rank; d++)
+            dims[d] = d == axis ? (pg_dim){0} : in[d];
+        pg_set_tensor(c, 0, pg_elem(c, 0), rank, dims);
+    }
     for (size_t o = 1; o < c->n_out; o++)
         pg_set_tensor(c, o, PG_I64, 1, pg_new_dims(c, 1));
     return NULL;

@@ -31,8 +31,11 @@ static pg_status reduce(pg_infer *c)
         for (size_t i = 0; i < count && i < 64; i++)
             axes[i] = attr[i];
     } else if (pg_in(c, 1) != NULL && !pg_get_ints(c, 1, axes, 64, &count)) {
+        uint32_t length;
         if (keep)
             pg_set_tensor(c, 0, pg_elem(c, 0), rank, pg_new_dims(c, rank));
+        else if (pg_get_length(c, 1, &length) && length > 0 && length <= rank)
+            pg_set_tensor(c, 0, pg_elem(c, 0), rank - length, pg_new_dims(c, rank - length));
         return NULL;
     }
     if (count > 64)

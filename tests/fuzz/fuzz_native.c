@@ -1,9 +1,10 @@
-/* Any bytes as a model for the built-in engine: planned and run with small made-up inputs, optimised and as
- * written. */
+/* Any bytes as a model for the built-in engine: types inferred, planned, and run with small made-up inputs,
+ * optimised and as written. */
 #include <string.h>
 
 #include "fuzz/fuzz.h"
 #include "native/native.h"
+#include "shapes/shapes.h"
 
 enum { MOST_ELEMENTS = 512, MOST_BYTES = 4 << 20 };
 
@@ -74,6 +75,15 @@ static void run(pg_model *model, const pg_feed *feed, bool as_written)
     pg_feed_deinit(&outputs);
 }
 
+static void infer(const pg_model *model)
+{
+    pg_shapes *shapes;
+    pg_status status = pg_shapes_infer(model, NULL, &shapes);
+    if (status == NULL)
+        pg_shapes_free(shapes);
+    pg_status_drop(status);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     pg_model *model;
@@ -82,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         pg_status_drop(status);
         return 0;
     }
+    infer(model);
     pg_feed feed = {0};
     bool good = true;
     for (size_t i = 0; i < model->graph->n_inputs && good; i++) {

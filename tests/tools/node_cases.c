@@ -1,10 +1,12 @@
 /* Runs the ONNX standard's node test cases (scripts/gen_node_cases.py) through the built-in engine.
  *
- *     node_cases [-v] [-q] [-x] [-d FOLDER] [PATTERN...]
+ *     node_cases [-v] [-q] [-x] [-s] [-d FOLDER] [PATTERN...]
  *
  * Patterns are shell wildcards over case names; without one all cases run. Prints a line per case that does
  * not pass (-v: for every case), and a summary. Each case runs in its own process, so a crash is a result
- * like any other. -x: nothing is optimised (every node runs as written). The exit status is 1 when a case
+ * like any other. -x: nothing is optimised (every node runs as written).
+ * -s: as -x, and what shape inference says of every tensor, without the types that the file states for anything but its
+ * inputs, must be what the run makes; an operator whose output is of unknown type or rank is counted as unknown. The exit status is 1 when a case
  * failed or crashed; an operator without a kernel is "unsupported" and does not count. */
 #include <fnmatch.h>
 #include <math.h>
@@ -20,12 +22,13 @@
 #include "base/vec.h"
 #include "native/native.h"
 #include "onnx/wire.h"
+#include "shapes/shapes.h"
 
 enum outcome { PASS, FAIL, UNSUPPORTED, CRASH, N_OUTCOMES };
 enum { FIRST_EXIT = 40 }; /* exit statuses of children; others are crashes and sanitizers */
 static const char *const outcome_names[] = {"pass", "FAIL", "unsupported", "CRASH"};
 
-static bool verbose, quiet, unoptimized;
+static bool verbose, quiet, unoptimized, check_types;
 
 typedef struct case_value {
     bool is_output;
@@ -296,6 +299,118 @@ static pg_status compare_values(const pg_value *got, const pg_value *want, toler
     return NULL;
 }
 
+/* ---- Inferred types against what runs ---- */
+
+typedef struct type_check {
+    const pg_graph *graph;
+    pg_shapes *shapes;
+    size_t known, unknown;
+    char first_unknown[64]; /* an operator */
+    PG_VEC(pg_dim) symbols; /* each with the value it had first */
+} type_check;
+
+/* What the file states would be taken over: only inputs keep their types. */
+static void forget_types(pg_model *model)
+{
+    pg_graph *graph = (pg_graph *)model->graph;
+    for (size_t i = 0; i < graph->n_outputs; i++)
+        ((pg_value_info *)graph->outputs)[i].type = (pg_type){0};
+    graph->n_value_infos = 0;
+}
+
+/* A symbol stands for one number throughout a run. */
+static bool symbol_is(type_check *check, pg_str name, int64_t value)
+{
+    for (size_t i = 0; i < check->symbols.len; i++)
+        if (pg_str_eq(check->symbols.items[i].name, name))
+            return check->symbols.items[i].value == value;
+    PG_VEC_PUSH(&check->symbols, ((pg_dim){true, value, name}));
+    return true;
+}
+
+static pg_status check_tensor(type_check *check, const pg_node *node, pg_str name, const pg_type *type,
+                              const pg_tensor *tensor)
+{
+    if (type->kind != PG_TYPE_TENSOR)
+        return pg_err(PG_ERR_FAILED, "%" PG_STR_FMT " '%" PG_STR_FMT "': a tensor, inferred as kind %d",
+                      PG_STR_ARG(node->op_type), PG_STR_ARG(name), (int)type->kind);
+    if (type->elem != PG_UNDEFINED && type->elem != tensor->dtype)
+        return pg_err(PG_ERR_FAILED, "%" PG_STR_FMT " '%" PG_STR_FMT "': type %s, inferred as %s",
+                      PG_STR_ARG(node->op_type), PG_STR_ARG(name), pg_dtype_name(tensor->dtype),
+                      pg_dtype_name(type->elem));
+    bool same = !type->has_shape || type->rank == tensor->rank;
+    for (uint32_t d = 0; type->has_shape && same && d < type->rank; d++) {
+        const pg_dim *dim = &type->dims[d];
+        if (dim->has_value && dim->value >= 0)
+            same = dim->value == tensor->dims[d];
+        else if (!dim->has_value && dim->name.len > 0)
+            same = symbol_is(check, dim->name, tensor->dims[d]);
+    }
+    if (same)
+        return NULL;
+    pg_buf got = {0}, inferred = {0};
+    pg_shape_text(&got, tensor->rank, tensor->dims);
+    for (uint32_t d = 0; d < type->rank; d++)
+        pg_buf_printf(&inferred, "%s%lld%" PG_STR_FMT, d > 0 ? ", " : "", (long long)type->dims[d].value,
+                      PG_STR_ARG(type->dims[d].name));
+    return pg_err(PG_ERR_FAILED, "%" PG_STR_FMT " '%" PG_STR_FMT "': shape %s, inferred as (%s)",
+                  PG_STR_ARG(node->op_type), PG_STR_ARG(name), pg_buf_cstr(&got), pg_buf_cstr(&inferred));
+}
+
+static pg_status see_node(void *context, const pg_node *node, const pg_value *const *inputs,
+                          const pg_value *outputs, double seconds)
+{
+    type_check *check = context;
+    const pg_graph *graph = check->graph;
+    if (node->index >= graph->n_nodes || graph->nodes[node->index].outputs != node->outputs)
+        return NULL; /* of a function or a nested graph */
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i].len == 0 || outputs[i].kind == PG_VALUE_NONE)
+            continue;
+        const pg_type *type = pg_shapes_find(check->shapes, node->outputs[i]);
+        bool is_tensor = outputs[i].kind == PG_VALUE_TENSOR;
+        if (type == NULL ||
+            (is_tensor && type->kind == PG_TYPE_TENSOR && (type->elem == PG_UNDEFINED || !type->has_shape))) {
+            if (check->unknown++ == 0)
+                snprintf(check->first_unknown, sizeof check->first_unknown, "%" PG_STR_FMT,
+                         PG_STR_ARG(node->op_type));
+        } else {
+            check->known++;
+        }
+        if (type != NULL && is_tensor && type->kind != PG_TYPE_OPTIONAL)
+            PG_TRY(check_tensor(check, node, node->outputs[i], type, &outputs[i].tensor));
+        if (type != NULL && outputs[i].kind == PG_VALUE_SEQUENCE && type->kind != PG_TYPE_SEQUENCE &&
+            type->kind != PG_TYPE_OPTIONAL)
+            return pg_err(PG_ERR_FAILED, "%" PG_STR_FMT " '%" PG_STR_FMT "': a sequence, inferred as kind %d",
+                          PG_STR_ARG(node->op_type), PG_STR_ARG(node->outputs[i]), (int)type->kind);
+    }
+    return NULL;
+}
+
+static pg_status run_checked(node_case *test, type_check *check)
+{
+    const pg_observer observer = {check, see_node};
+    forget_types(test->model);
+    check->graph = test->model->graph;
+    PG_TRY(pg_shapes_infer(test->model, NULL, &check->shapes));
+    if (pg_shapes_first_problem(check->shapes) != NULL)
+        return pg_err(PG_ERR_FAILED, "inference: %s", pg_shapes_first_problem(check->shapes));
+    pg_session_observe(test->session, &observer);
+    PG_TRY(pg_session_run(test->session, &test->feed, &test->results));
+    return check->unknown == 0 ? NULL
+                               : pg_err(PG_ERR_UNSUPPORTED, "%zu of %zu outputs unknown, first of %s",
+                                        check->unknown, check->unknown + check->known, check->first_unknown);
+}
+
+static pg_status run_and_check_types(node_case *test)
+{
+    type_check check = {0};
+    pg_status status = run_checked(test, &check);
+    pg_shapes_free(check.shapes);
+    PG_VEC_FREE(&check.symbols);
+    return status;
+}
+
 static pg_status run_case(node_case *test, const char *folder, const char *name)
 {
     char path[4096];
@@ -310,6 +425,8 @@ static pg_status run_case(node_case *test, const char *folder, const char *name)
             pg_feed_add(value->is_output ? &test->wanted : &test->feed, pg_str_c(value->name), (pg_value){0});
         PG_TRY(load_value(test, folder, value, slot));
     }
+    if (check_types)
+        return run_and_check_types(test);
     PG_TRY(pg_session_run(test->session, &test->feed, &test->results));
     size_t next = 0; /* of test->values */
     for (size_t i = 0; i < test->wanted.count; i++) {
@@ -395,7 +512,7 @@ int main(int argc, char **argv)
     char folder[2048];
     snprintf(folder, sizeof folder, "%s/.cache/polygraphy-c/node-cases-1.23.2",
              getenv("HOME") != NULL ? getenv("HOME") : "");
-    for (int option; (option = getopt(argc, argv, "vqxd:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "vqxsd:")) != -1;) {
         if (option == 'd')
             snprintf(folder, sizeof folder, "%s", optarg);
         else if (option == 'v')
@@ -404,6 +521,8 @@ int main(int argc, char **argv)
             quiet = true;
         else if (option == 'x')
             unoptimized = true;
+        else if (option == 's')
+            unoptimized = check_types = true;
         else
             return 2;
     }
