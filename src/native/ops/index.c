@@ -38,7 +38,7 @@ static pg_status run_non_zero(pg_op *op)
     const pg_tensor *x = pg_op_in(op, 0);
     const void *elements;
     uint64_t count = pg_tensor_count(x);
-    size_t size = pg_move_size(x->dtype), rank = PG_MAX(x->rank, 1);
+    size_t size = pg_move_size(x->dtype), rank = x->rank; /* of a scalar the indices have no rows */
     int64_t found = 0, index[PG_MAX_RANK] = {0};
     PG_TRY(pg_move_in(op, x, &elements));
     for (uint64_t i = 0; i < count; i++)

@@ -37,6 +37,7 @@ typedef struct quant_product {
     size_t rank;
     int64_t dims[PG_MAX_RANK]; /* of the result */
     int32_t *acc;              /* batches * m * n sums; the caller's */
+    size_t n_batch;            /* leading dims that are batch dimensions */
 } quant_product;
 PG_MUST_USE pg_status quant_product_shape(const pg_op *op, const pg_tensor *a, const pg_tensor *b,
                                           quant_product *out);

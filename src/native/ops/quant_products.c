@@ -50,8 +50,27 @@ static size_t leading(const pg_tensor *t, size_t keep)
     return count;
 }
 
-/* Shapes: A (..., m, k); B (k, n) or of A's batch dims, or either one without any. Vectors are matrices of
- * one row or column. */
+/* Batch dimension d of `rank` that an operand has, 1 where it is missing. */
+static int64_t batch_dim(const pg_tensor *t, size_t rank, size_t d)
+{
+    const size_t own = t->rank > 2 ? t->rank - 2u : 0;
+    return d + own < rank ? 1 : t->dims[d + own - rank];
+}
+
+/* The matrix of an operand that batch i of the product reads. */
+static size_t batch_at(const quant_product *p, const pg_tensor *t, size_t i)
+{
+    size_t at = 0, step = 1;
+    for (size_t d = p->n_batch; d-- > 0;) {
+        const int64_t own = batch_dim(t, p->n_batch, d);
+        at += own == 1 ? 0 : i % (size_t)p->dims[d] * step;
+        i /= (size_t)p->dims[d];
+        step *= (size_t)own;
+    }
+    return at;
+}
+
+/* Shapes: A (..., m, k), B (..., k, n); batch dimensions broadcast. Vectors are matrices of one row or column. */
 pg_status quant_product_shape(const pg_op *op, const pg_tensor *a, const pg_tensor *b, quant_product *p)
 {
     if (a->rank == 0 || b->rank == 0)
@@ -61,14 +80,16 @@ pg_status quant_product_shape(const pg_op *op, const pg_tensor *a, const pg_tens
     p->n = b->rank == 1 ? 1 : (size_t)b->dims[b->rank - 1];
     if (b->dims[b->rank == 1 ? 0 : b->rank - 2] != (int64_t)p->k)
         return pg_op_err(op, PG_ERR_INVALID, "the inner dimensions differ");
-    const size_t batches_a = leading(a, 2), batches_b = leading(b, 2);
-    const pg_tensor *shape = a->rank >= b->rank ? a : b;
-    p->batches = PG_MAX(batches_a, batches_b);
-    if ((batches_a != p->batches && batches_a != 1) || (batches_b != p->batches && batches_b != 1))
-        return pg_op_err(op, PG_ERR_INVALID, "the batch dimensions differ");
-    p->rank = 0;
-    for (size_t i = 0; i + 2 < shape->rank; i++)
-        p->dims[p->rank++] = shape->dims[i];
+    p->rank = (size_t)PG_MAX(PG_MAX(a->rank, b->rank) - 2, 0);
+    p->batches = 1;
+    for (size_t d = 0; d < p->rank; d++) {
+        const int64_t left = batch_dim(a, p->rank, d), right = batch_dim(b, p->rank, d);
+        if (left != right && left != 1 && right != 1)
+            return pg_op_err(op, PG_ERR_INVALID, "the batch dimensions differ");
+        p->dims[d] = left == 1 ? right : left;
+        p->batches *= (size_t)p->dims[d];
+    }
+    p->n_batch = p->rank;
     if (a->rank > 1)
         p->dims[p->rank++] = (int64_t)p->m;
     if (b->rank > 1)
@@ -89,7 +110,7 @@ pg_status quant_product_run(pg_op *op, const pg_tensor *a, const int32_t *zero_a
     PG_TRY(pg_op_scratch(op, pg_igemm_packed_bytes(p->k, p->n) + 64, &packed));
     PG_TRY(pg_op_scratch(op, (uint64_t)p->m * pg_igemm_row(p->k) * 2 + 64, &wide));
     for (size_t i = 0; i < p->batches; i++) {
-        const size_t at_a = batches_a == 1 ? 0 : i, at_b = batches_b == 1 ? 0 : i;
+        const size_t at_a = batch_at(p, a, i), at_b = batch_at(p, b, i);
         const size_t za = n_zero_a > p->m ? at_a * p->m : 0, zb = n_zero_b > p->n ? at_b * p->n : 0;
         if (i == 0 || batches_b > 1)
             pg_igemm_pack(b->dtype, p->k, p->n, (const char *)b->data + at_b * p->k * p->n, p->n, false,
