@@ -7,6 +7,9 @@
 
 #include "native/ops/nn.h"
 
+/* The most columns that attributes alone may ask for: results of ordinary models have far fewer. */
+enum { ML_MOST_COLUMNS = 1 << 24 };
+
 /* Rows of numbers from an input of any real type: [C] is one row, further dims join the second. */
 typedef struct ml_rows {
     size_t rows, cols;

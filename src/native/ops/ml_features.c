@@ -207,7 +207,7 @@ static pg_status feature_counts(pg_op *op, size_t *counts, size_t *total)
     *total = 0;
     for (size_t i = 0; i < op->n_in; i++) {
         const pg_tensor *x = pg_op_in(op, i);
-        if (n_stated > 0 && (stated[i] < 0 || stated[i] > INT32_MAX))
+        if (n_stated > 0 && (stated[i] < 0 || stated[i] > ML_MOST_COLUMNS))
             return pg_op_err(op, PG_ERR_INVALID, "input dimension %lld", (long long)stated[i]);
         size_t own = 1;
         for (size_t d = x->rank > 1; d < x->rank; d++)

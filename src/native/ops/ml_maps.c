@@ -121,7 +121,7 @@ static pg_status run_cast_map(pg_op *op)
     PG_TRY(pg_op_attr_i(op, "max_map", 1, &length));
     if (map->map.keys->dtype != PG_I64 && map->map.count > 0)
         return pg_op_err(op, PG_ERR_INVALID, "the map's keys must be int64");
-    if (form == 1 && (length < 1 || length > INT32_MAX))
+    if (form == 1 && (length < 1 || length > ML_MOST_COLUMNS))
         return pg_op_err(op, PG_ERR_INVALID, "max_map is %lld", (long long)length);
     const int64_t dims[2] = {1, form == 1 ? length : (int64_t)map->map.count};
     PG_TRY(pg_op_scratch(op, map->map.count * sizeof(int64_t) + 1, &memory));

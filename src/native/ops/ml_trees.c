@@ -149,7 +149,7 @@ static pg_status prepare_tree_regressor(pg_op *op)
     int64_t targets;
     op->state = f;
     PG_TRY(pg_op_attr_i(op, "n_targets", 1, &targets));
-    if (targets < 1 || targets > INT32_MAX)
+    if (targets < 1 || targets > ML_MOST_COLUMNS)
         return pg_op_err(op, PG_ERR_INVALID, "n_targets is %lld", (long long)targets);
     f->targets = (size_t)targets;
     PG_TRY(forest_read_lists(op, "target", f));

@@ -358,7 +358,7 @@ static pg_status read_tensor_options(const pg_op *op, forest *f)
     PG_TRY(pg_op_attr_i(op, "n_targets", 1, &targets));
     PG_TRY(in_range(op, "aggregate_function", aggregate, TREES_MAX + 1));
     PG_TRY(in_range(op, "post_transform", transform, ML_PROBIT + 1));
-    PG_TRY(in_range(op, "n_targets", targets, INT32_MAX));
+    PG_TRY(in_range(op, "n_targets", targets, ML_MOST_COLUMNS));
     f->aggregate = (tree_aggregate)aggregate;
     f->transform = (ml_transform)transform;
     f->targets = (size_t)targets;

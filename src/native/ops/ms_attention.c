@@ -662,8 +662,10 @@ static pg_status read_lengths(pg_op *op, gqa *g)
         return pg_op_err(op, PG_ERR_INVALID,
                          "seqlens_k must be one int32 per image, total_sequence_length one int32");
     const int64_t longest = *(const int32_t *)total->data, fresh = (int64_t)a->q.length;
-    if (longest < 1)
-        return pg_op_err(op, PG_ERR_INVALID, "total_sequence_length is %lld", (long long)longest);
+    if (longest < 1 || longest > (int64_t)g->past_capacity + fresh)
+        return pg_op_err(op, PG_ERR_INVALID,
+                         "total_sequence_length is %lld, but there are %zu past and %lld new positions",
+                         (long long)longest, g->past_capacity, (long long)fresh);
     g->first_prompt = longest == fresh;
     g->capacity = PG_MAX((size_t)longest, g->past_capacity);
     PG_TRY(pg_op_scratch(op, a->batch * 2 * sizeof(int64_t) + 1, &memory));

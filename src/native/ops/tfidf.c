@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "base/vec.h"
-#include "native/ops/nn.h"
+#include "native/ops/ml.h"
 
 typedef struct vectorizer {
     pg_arena arena; /* keys of the maps */
@@ -90,7 +90,7 @@ static pg_status read_columns(const pg_op *op, vectorizer *v)
         return pg_op_err(op, PG_ERR_INVALID, "there are %zu n-grams, %zu indexes and %zu weights", v->n_grams,
                          n_columns, n_weights);
     for (size_t i = 0; i < n_columns; i++) {
-        if (v->columns[i] < 0 || v->columns[i] > INT32_MAX)
+        if (v->columns[i] < 0 || v->columns[i] >= ML_MOST_COLUMNS)
             return pg_op_err(op, PG_ERR_INVALID, "index %lld of an n-gram", (long long)v->columns[i]);
         v->n_columns = PG_MAX(v->n_columns, (size_t)v->columns[i] + 1);
     }
