@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/threads.h"
 #include "native/gemm.h"
 #include "native/internal.h"
 #include "native/onednn/onednn.h"
@@ -341,7 +342,8 @@ bool nn_product(uint64_t *bytes, size_t n, const uint64_t *factors)
 bool nn_use_onednn(const pg_op *op)
 {
     const pg_native_options *options = &op->session->options;
-    if (options->no_onednn || options->float64)
+    /* Its own threads beside the pool's were measured slower than one of them alone. */
+    if (options->no_onednn || options->float64 || pg_threads() > 1)
         return false;
     pg_onednn_configure(options->onednn, false);
     return pg_onednn_available();
