@@ -6,7 +6,7 @@ static const pg_option rows[] = {
     {"--no-onednn", PG_FIELD(pg_args_native, no_onednn), .help = "portable kernels only",
      .flags = PG_OPTION_OURS},
     {"--onednn-library", PG_FIELD(pg_args_native, onednn), .metavar = "PATH",
-     .help = "the libdnnl to load (default: the one of the active Python environment, else the loader's)",
+     .help = "the libdnnl to use for some convolutions; needs --threads 1",
      .flags = PG_OPTION_OURS | PG_OPTION_PATH},
     {"--no-native-optimization", PG_FIELD(pg_args_native, no_optimization),
      .help = "run every node as it is written: no fusion, no other layouts", .flags = PG_OPTION_OURS},

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/threads.h"
+#include "log/log.h"
 #include "native/gemm.h"
 #include "native/internal.h"
 #include "native/onednn/onednn.h"
@@ -342,9 +343,15 @@ bool nn_product(uint64_t *bytes, size_t n, const uint64_t *factors)
 bool nn_use_onednn(const pg_op *op)
 {
     const pg_native_options *options = &op->session->options;
-    /* Its own threads beside the pool's were measured slower than one of them alone. */
-    if (options->no_onednn || options->float64 || pg_threads() > 1)
+    if (options->no_onednn || options->float64)
         return false;
+    if (pg_threads() > 1) { /* its own threads beside the pool's were measured slower than ours alone */
+        if (options->onednn != NULL)
+            PG_LOG_ONCE(PG_WARNING,
+                        "oneDNN is used with one thread only: '%s' has no effect without --threads 1",
+                        options->onednn);
+        return false;
+    }
     pg_onednn_configure(options->onednn, false);
     return pg_onednn_available();
 }
