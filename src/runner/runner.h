@@ -41,7 +41,7 @@ typedef struct pg_runner_ops {
 /* First member of each backend's own struct. */
 struct pg_runner {
     const pg_runner_ops *ops;
-    char *name; /* owned: "onnxrt-runner-N0-11/21/26-08:14:32" */
+    char *name;    /* owned: "onnxrt-runner-N0-11/21/26-08:14:32" */
     char *runtime; /* owned: "ONNX Runtime 1.31.1"; NULL before the first activation */
     double seconds;
     bool active;

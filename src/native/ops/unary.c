@@ -286,12 +286,12 @@ static pg_status run_gelu(pg_op *op)
 }
 
 /* Functions of every number type. Negating the smallest signed integer wraps around. */
-#define INTEGERS(X, name)                                                                    \
-    X(name, i8, int8_t)                                                                      \
-    X(name, i16, int16_t)                                                                    \
-    X(name, i32, int32_t)                                                                    \
-    X(name, i64, int64_t) X(name, u8, uint8_t) X(name, u16, uint16_t) X(name, u32, uint32_t) \
-        X(name, u64, uint64_t)
+#define INTEGERS(X, name) \
+    X(name, i8, int8_t)   \
+    X(name, i16, int16_t) \
+    X(name, i32, int32_t) \
+    X(name, i64, int64_t) \
+    X(name, u8, uint8_t) X(name, u16, uint16_t) X(name, u32, uint32_t) X(name, u64, uint64_t)
 #define SIGNED_ROWS(name) \
     [PG_I8] = name##_i8, [PG_I16] = name##_i16, [PG_I32] = name##_i32, [PG_I64] = name##_i64
 #define UNSIGNED_ROWS(name) \
