@@ -47,32 +47,6 @@ void pg_diff_deinit(pg_diff *diff)
 
 /* ---- Blocks of differences ---- */
 
-static int64_t integer_at(pg_dtype type, const void *block, size_t i)
-{
-    switch (type) {
-    case PG_I32:
-        return ((const int32_t *)block)[i];
-    case PG_BOOL:
-        return ((const uint8_t *)block)[i] != 0;
-    default:
-        return ((const int64_t *)block)[i];
-    }
-}
-
-static double real_at(pg_dtype type, const void *block, size_t i)
-{
-    switch (type) {
-    case PG_F32:
-        return (double)((const float *)block)[i];
-    case PG_F64:
-        return ((const double *)block)[i];
-    case PG_U64:
-        return (double)((const uint64_t *)block)[i];
-    default:
-        return (double)integer_at(type, block, i);
-    }
-}
-
 /* |b| in its own type, where the lowest integer stays negative and a floating-point 0 is replaced. */
 static double reference_at(pg_dtype type, const void *block, size_t i)
 {
@@ -94,14 +68,14 @@ static double reference_at(pg_dtype type, const void *block, size_t i)
         return v == 0 ? EPSILON : fabs(v);
     }
     default:
-        return real_at(type, block, i);
+        return pg_block_real(type, block, i);
     }
 }
 
 static bool equal_infinities(const pg_diff *diff, const void *a, const void *b, size_t i)
 {
-    double x = real_at(diff->a.type, a, i);
-    return isinf(x) && x == real_at(diff->b.type, b, i);
+    double x = pg_block_real(diff->a.type, a, i);
+    return isinf(x) && x == pg_block_real(diff->b.type, b, i);
 }
 
 static void store(pg_dtype type, void *block, size_t i, double real, int64_t integer)
@@ -147,13 +121,13 @@ static void subtract_slowly(const pg_diff *diff, const void *a, const void *b, s
         double d = 0;
         int64_t integer = 0;
         if (real) {
-            double x = real_at(diff->a.type, a, i), y = real_at(diff->b.type, b, i);
+            double x = pg_block_real(diff->a.type, a, i), y = pg_block_real(diff->b.type, b, i);
             d = diff->common == PG_F32 ? (double)fabsf((float)x - (float)y) : fabs(x - y);
             if (diff->infinities_equal && equal_infinities(diff, a, b, i))
                 d = 0;
         } else {
-            integer = integer_difference(diff->common, integer_at(diff->a.type, a, i),
-                                         integer_at(diff->b.type, b, i));
+            integer = integer_difference(diff->common, (int64_t)pg_block_bits(diff->a.type, a, i),
+                                         (int64_t)pg_block_bits(diff->b.type, b, i));
             d = diff->common == PG_U64 ? (double)(uint64_t)integer : (double)integer;
         }
         store(diff->abs_type, abs, i, d, integer);
@@ -270,7 +244,8 @@ static void observe_diff(const void *context, void *memory, uint64_t begin, size
         pg_exceed_f32()(blocks[0], blocks[1], n, float_below(diff->atol), float_below(diff->rtol)) == 0)
         return;
     for (size_t i = 0; i < n; i++) {
-        double abs = real_at(diff->abs_type, blocks[0], i), rel = real_at(diff->rel_type, blocks[1], i);
+        double abs = pg_block_real(diff->abs_type, blocks[0], i),
+               rel = pg_block_real(diff->rel_type, blocks[1], i);
         if (exceeds(abs, diff->atol) && exceeds(rel, diff->rtol))
             note_mismatch(diff, local, begin + i, abs, rel);
     }
@@ -346,10 +321,10 @@ void pg_diff_element(pg_diff *diff, uint64_t index, pg_element_diff *out)
     void *blocks[PG_STAT_STREAMS];
     blocks_at(diff, index, 1, room, blocks);
     *out = (pg_element_diff){.index = index,
-                             .a = real_at(diff->a.type, blocks[2], 0),
-                             .b = real_at(diff->b.type, blocks[3], 0),
-                             .abs = real_at(diff->abs_type, blocks[0], 0),
-                             .rel = real_at(diff->rel_type, blocks[1], 0)};
+                             .a = pg_block_real(diff->a.type, blocks[2], 0),
+                             .b = pg_block_real(diff->b.type, blocks[3], 0),
+                             .abs = pg_block_real(diff->abs_type, blocks[0], 0),
+                             .rel = pg_block_real(diff->rel_type, blocks[1], 0)};
     free(room);
 }
 
@@ -379,8 +354,8 @@ size_t pg_diff_mismatches(pg_diff *diff, size_t limit, uint64_t *out)
         void *blocks[PG_STAT_STREAMS];
         blocks_at(diff, begin, n, room, blocks);
         for (size_t i = 0; i < n; i++)
-            if (exceeds(real_at(diff->abs_type, blocks[0], i), diff->atol) &&
-                exceeds(real_at(diff->rel_type, blocks[1], i), diff->rtol)) {
+            if (exceeds(pg_block_real(diff->abs_type, blocks[0], i), diff->atol) &&
+                exceeds(pg_block_real(diff->rel_type, blocks[1], i), diff->rtol)) {
                 if (skip == 0 || seen < limit || seen >= skip)
                     out[held++] = begin + i;
                 seen++;

@@ -22,6 +22,10 @@ PG_MUST_USE pg_status pg_values_init(pg_values *values, const pg_tensor *tensor)
 void pg_values_deinit(pg_values *values);
 /* Values [begin, begin + n): in `scratch`, or where they are. n <= PG_STAT_BLOCK. */
 const void *pg_values_block(const pg_values *values, uint64_t begin, size_t n, void *scratch);
+/* Element i of a block of a cast-up type: the low bits of an integer (sign extended; bool is 0 or 1), and the
+ * value nearest in float64. */
+uint64_t pg_block_bits(pg_dtype type, const void *block, size_t i);
+double pg_block_real(pg_dtype type, const void *block, size_t i);
 /* A source with this tensor as its only stream; it borrows `values`. */
 pg_stat_source pg_values_source(const pg_values *values);
 

@@ -241,33 +241,6 @@ static bool is_real(pg_dtype type)
     return type == PG_F32 || type == PG_F64;
 }
 
-/* The low bits of a value that is an integer; bool counts as 0 and 1. */
-static uint64_t bits_at(pg_dtype type, const void *block, size_t i)
-{
-    switch (type) {
-    case PG_I32:
-        return (uint64_t)(int64_t)((const int32_t *)block)[i];
-    case PG_BOOL:
-        return ((const uint8_t *)block)[i] != 0;
-    default:
-        return ((const uint64_t *)block)[i];
-    }
-}
-
-static double real_at(pg_dtype type, const void *block, size_t i)
-{
-    switch (type) {
-    case PG_F32:
-        return (double)((const float *)block)[i];
-    case PG_F64:
-        return ((const double *)block)[i];
-    case PG_U64:
-        return (double)((const uint64_t *)block)[i];
-    default:
-        return (double)(int64_t)bits_at(type, block, i);
-    }
-}
-
 /* int32 values and differences wrap at 32 bits; so do their products, but not their squares. */
 static uint64_t wrap(pg_dtype type, uint64_t value)
 {
@@ -276,7 +249,7 @@ static uint64_t wrap(pg_dtype type, uint64_t value)
 
 static uint64_t integer_difference(const moments_run *run, const void *a, const void *b, size_t i)
 {
-    uint64_t x = bits_at(run->a->type, a, i), y = bits_at(run->b->type, b, i);
+    uint64_t x = pg_block_bits(run->a->type, a, i), y = pg_block_bits(run->b->type, b, i);
     return run->common == PG_BOOL ? x ^ y : wrap(run->common, x - y);
 }
 
@@ -285,17 +258,17 @@ static uint64_t integer_term(const moments_run *run, int which, const void *a, c
 {
     uint64_t v;
     if (which == AB)
-        return wrap(run->common, bits_at(run->a->type, a, i) * bits_at(run->b->type, b, i));
+        return wrap(run->common, pg_block_bits(run->a->type, a, i) * pg_block_bits(run->b->type, b, i));
     if (which == DD)
         v = integer_difference(run, a, b, i);
     else
-        v = which == AA ? bits_at(run->a->type, a, i) : bits_at(run->b->type, b, i);
+        v = which == AA ? pg_block_bits(run->a->type, a, i) : pg_block_bits(run->b->type, b, i);
     return v * v;
 }
 
 static double real_term(const moments_run *run, int which, const void *a, const void *b, size_t i)
 {
-    double x = real_at(run->a->type, a, i), y = real_at(run->b->type, b, i), d = x - y;
+    double x = pg_block_real(run->a->type, a, i), y = pg_block_real(run->b->type, b, i), d = x - y;
     bool single = run->common == PG_F32;
     if (run->common == PG_U64)
         d = (double)integer_difference(run, a, b, i);
@@ -328,7 +301,7 @@ static void node_any(const moments_run *run, uint64_t begin, size_t n, node_sums
     }
     out->max_a = -INFINITY;
     for (size_t i = 0; i < n; i++)
-        out->max_a = PG_MAX(out->max_a, real_at(run->a->type, a, i));
+        out->max_a = PG_MAX(out->max_a, pg_block_real(run->a->type, a, i));
 }
 
 /* ---- All nodes ---- */

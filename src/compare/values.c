@@ -64,3 +64,29 @@ pg_stat_source pg_values_source(const pg_values *values)
                             .context = values,
                             .fill = fill_values};
 }
+
+uint64_t pg_block_bits(pg_dtype type, const void *block, size_t i)
+{
+    switch (type) {
+    case PG_I32:
+        return (uint64_t)(int64_t)((const int32_t *)block)[i];
+    case PG_BOOL:
+        return ((const uint8_t *)block)[i] != 0;
+    default:
+        return ((const uint64_t *)block)[i];
+    }
+}
+
+double pg_block_real(pg_dtype type, const void *block, size_t i)
+{
+    switch (type) {
+    case PG_F32:
+        return (double)((const float *)block)[i];
+    case PG_F64:
+        return ((const double *)block)[i];
+    case PG_U64:
+        return (double)((const uint64_t *)block)[i];
+    default:
+        return (double)(int64_t)pg_block_bits(type, block, i);
+    }
+}

@@ -103,6 +103,12 @@ PG_MUST_USE pg_status pg_net_optimize(pg_net *net);
 
 /* ---- Plan ---- */
 
+/* The types that PG_KERNEL_HALF_VIA_F32 widens. */
+static inline bool pg_is_half(pg_dtype dtype)
+{
+    return dtype == PG_F16 || dtype == PG_BF16 || (dtype >= PG_F8E4M3FN && dtype <= PG_F8E5M2FNUZ);
+}
+
 typedef struct pg_plan_node {
     const pg_kernel *kernel;
     pg_op op;          /* filled once; `in` and `out` point into frames and constants */

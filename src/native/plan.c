@@ -145,18 +145,13 @@ static void find_last_uses(pg_plan *plan, pg_net *net)
 
 /* ---- Nodes ---- */
 
-static bool is_half(pg_dtype dtype)
-{
-    return dtype == PG_F16 || dtype == PG_BF16 || (dtype >= PG_F8E4M3FN && dtype <= PG_F8E5M2FNUZ);
-}
-
 /* Replaces constant inputs in half types by float32 copies, made once for all their readers. */
 static pg_status widen_constants(pg_net *net, pg_plan_node *planned)
 {
     pg_op *op = &planned->op;
     for (size_t i = 0; i < op->n_in; i++) {
         const pg_tensor *tensor = pg_op_in(op, i);
-        if (tensor == NULL || !pg_op_in_const(op, i) || !is_half(tensor->dtype))
+        if (tensor == NULL || !pg_op_in_const(op, i) || !pg_is_half(tensor->dtype))
             continue;
         planned->half = tensor->dtype;
         pg_str name = pg_str_c(pg_arena_printf(&net->session->arena, "%" PG_STR_FMT "#float32",

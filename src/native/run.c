@@ -16,11 +16,6 @@ void pg_frame_end_node(pg_frame *frame)
             pg_value_deinit(&frame->extra[i]);
 }
 
-static bool is_half(pg_dtype dtype)
-{
-    return dtype == PG_F16 || dtype == PG_BF16 || (dtype >= PG_F8E4M3FN && dtype <= PG_F8E5M2FNUZ);
-}
-
 static bool is_f64(pg_dtype dtype)
 {
     return dtype == PG_F64;
@@ -104,7 +99,7 @@ static pg_status run_in_f64(pg_plan_node *node)
     if (node->no_f64)
         status = run_in_f32(node, is_f64, PG_F64);
     for (pg_dtype dtype = PG_F32; dtype <= PG_BF16 && status == NULL; dtype++)
-        if (dtype == PG_F32 || is_half(dtype))
+        if (dtype == PG_F32 || pg_is_half(dtype))
             status = convert_outputs(op, dtype, PG_F64, 0);
     return status;
 }
@@ -121,11 +116,11 @@ pg_status pg_plan_run_node(pg_plan_node *node)
         pg_dtype half = node->half;
         for (size_t i = 0; i < op->n_in && half == PG_UNDEFINED; i++) {
             const pg_tensor *tensor = pg_op_in(op, i);
-            if (tensor != NULL && is_half(tensor->dtype))
+            if (tensor != NULL && pg_is_half(tensor->dtype))
                 half = tensor->dtype;
         }
         if (half != PG_UNDEFINED)
-            return run_in_f32(node, is_half, half);
+            return run_in_f32(node, pg_is_half, half);
     }
     return node->kernel->run(op);
 }

@@ -195,14 +195,17 @@ static pg_status variadic_or_binary(pg_op *op, const binary_function *f)
     LOOP(name, u8, uint8_t, uint8_t, , e)    \
     LOOP(name, u16, uint16_t, uint16_t, , e) \
     LOOP(name, u32, uint32_t, uint32_t, , e) LOOP(name, u64, uint64_t, uint64_t, , e)
-#define TEST_LOOPS(name, e)                                                       \
-    FLOAT_LOOPS(name, uint8_t, uint8_t, e, e)                                     \
-    LOOP(name, i8, int8_t, uint8_t, , e)                                          \
-    LOOP(name, i16, int16_t, uint8_t, , e)                                        \
-    LOOP(name, i32, int32_t, uint8_t, , e)                                        \
-    LOOP(name, i64, int64_t, uint8_t, , e)                                        \
-    LOOP(name, u8, uint8_t, uint8_t, , e) LOOP(name, u16, uint16_t, uint8_t, , e) \
-        LOOP(name, u32, uint32_t, uint8_t, , e) LOOP(name, u64, uint64_t, uint8_t, , e)
+#define SIGNED_TEST_LOOPS(name, e)         \
+    LOOP(name, i8, int8_t, uint8_t, , e)   \
+    LOOP(name, i16, int16_t, uint8_t, , e) \
+    LOOP(name, i32, int32_t, uint8_t, , e) LOOP(name, i64, int64_t, uint8_t, , e)
+#define UNSIGNED_TEST_LOOPS(name, e)        \
+    LOOP(name, u8, uint8_t, uint8_t, , e)   \
+    LOOP(name, u16, uint16_t, uint8_t, , e) \
+    LOOP(name, u32, uint32_t, uint8_t, , e) LOOP(name, u64, uint64_t, uint8_t, , e)
+#define TEST_LOOPS(name, e)                   \
+    FLOAT_LOOPS(name, uint8_t, uint8_t, e, e) \
+    SIGNED_TEST_LOOPS(name, e) UNSIGNED_TEST_LOOPS(name, e)
 #define FLOAT_ROWS(name) [PG_F32] = name##_f32, [PG_F64] = name##_f64
 #define SIGNED_ROWS(name) \
     [PG_I8] = name##_i8, [PG_I16] = name##_i16, [PG_I32] = name##_i32, [PG_I64] = name##_i64
