@@ -79,66 +79,89 @@ typedef struct pack_job {
     bool transposed;
     size_t taps, depth; /* transposed: row k = tap * depth + i of B is element i * taps + tap of b's rows */
     double alpha;
+    const float *scale; /* per column, beside alpha; NULL for 1 */
     void *packed;
 } pack_job;
 
-/* Rows of b become columns: a few elements of every row at a time, so that both sides stay in cache. */
-#define DEFINE_PACK(type, name, turn)                                                           \
-    static void turn(const pack_job *job, panel p, size_t valid, type *out)                     \
-    {                                                                                           \
-        enum { STRIP = 16 };                                                                    \
-        const size_t taps = job->taps, depth = job->depth;                                      \
-        for (size_t first = 0; first < depth; first += STRIP) {                                 \
-            const size_t count = PG_MIN((size_t)STRIP, depth - first);                          \
-            for (size_t j = 0; j < valid; j++) {                                                \
-                const type *b = (const type *)job->b + (p.first + j) * job->ldb + first * taps; \
-                type *to = out + first * p.width + j;                                           \
-                for (size_t i = 0; i < count; i++)                                              \
-                    for (size_t t = 0; t < taps; t++)                                           \
-                        to[(t * depth + i) * p.width] = *b++;                                   \
-            }                                                                                   \
-        }                                                                                       \
-    }                                                                                           \
-    static void name(const pack_job *job, panel p)                                              \
-    {                                                                                           \
-        type *out = (type *)job->packed + p.first * job->k;                                     \
-        const type *b = job->b, alpha = (type)job->alpha;                                       \
-        const size_t valid = PG_MIN(p.width, job->n - p.first);                                 \
-        if (job->transposed)                                                                    \
-            turn(job, p, valid, out);                                                           \
-        for (size_t k = 0; k < job->k; k++, out += p.width) {                                   \
-            if (!job->transposed)                                                               \
-                memcpy(out, b + k * job->ldb + p.first, valid * sizeof(type));                  \
-            if (alpha != 1)                                                                     \
-                for (size_t j = 0; j < valid; j++)                                              \
-                    out[j] *= alpha;                                                            \
-            for (size_t j = valid; j < p.width; j++)                                            \
-                out[j] = 0;                                                                     \
-        }                                                                                       \
+/* Panels of a matrix that is stored as it is multiplied: rows are copied. */
+static void pack_f32(const pack_job *job, panel p)
+{
+    float *out = (float *)job->packed + p.first * job->k;
+    const char *b = (const char *)job->b + p.first * sizeof(float); /* may not be aligned */
+    const float alpha = (float)job->alpha;
+    const size_t valid = PG_MIN(p.width, job->n - p.first);
+    for (size_t k = 0; k < job->k; k++, out += p.width, b += job->ldb * sizeof(float)) {
+        memcpy(out, b, valid * sizeof(float));
+        for (size_t j = 0; j < valid && alpha != 1; j++)
+            out[j] *= alpha;
+        for (size_t j = valid; j < p.width; j++)
+            out[j] = 0;
     }
-DEFINE_PACK(float, pack_f32, turn_f32)
-DEFINE_PACK(double, pack_f64, turn_f64)
+}
+
+/* Panels of a matrix that is stored by columns. */
+static void turn_f32(const pack_job *job, panel p)
+{
+    float scale[16] = {0};
+    const bool scaled = job->scale != NULL || job->alpha != 1;
+    PG_ASSERT(job->lanes <= PG_COUNT(scale));
+    for (size_t first = 0; first < p.width; first += job->lanes) {
+        const size_t at = p.first + first, columns = PG_MIN(job->lanes, job->n - at);
+        for (size_t j = 0; j < columns && scaled; j++)
+            scale[j] = (float)job->alpha * (job->scale != NULL ? job->scale[at + j] : 1);
+        pg_simd_best()->turn_f32(&(pg_turn){.rows = (const char *)job->b + at * job->ldb * sizeof(float),
+                                            .ldb = job->ldb,
+                                            .columns = columns,
+                                            .taps = job->taps,
+                                            .depth = job->depth,
+                                            .scale = scaled ? scale : NULL,
+                                            .out = (float *)job->packed + p.first * job->k + first,
+                                            .ldo = p.width});
+    }
+}
+
+static void pack_f64(const pack_job *job, panel p)
+{
+    double *out = (double *)job->packed + p.first * job->k;
+    const double *b = job->b;
+    const size_t valid = PG_MIN(p.width, job->n - p.first);
+    for (size_t j = 0; j < p.width; j++)
+        for (size_t k = 0; k < job->k; k++) {
+            const size_t row = k % job->depth * job->taps + k / job->depth;
+            out[k * p.width + j] = j >= valid        ? 0
+                                   : job->transposed ? job->alpha * b[(p.first + j) * job->ldb + row]
+                                                     : job->alpha * b[k * job->ldb + p.first + j];
+        }
+}
 
 static void pack_range(void *context, size_t begin, size_t end)
 {
     const pack_job *job = context;
     for (size_t i = begin; i < end; i++) {
         panel p = panel_at(i, job->vectors, job->lanes);
-        (job->dtype == PG_F64 ? pack_f64 : pack_f32)(job, p);
+        (job->dtype == PG_F64 ? pack_f64 : job->transposed ? turn_f32 : pack_f32)(job, p);
     }
+}
+
+/* An element of a matrix that may not be aligned. */
+static float number_at(const void *b, size_t i)
+{
+    float x;
+    memcpy(&x, (const char *)b + i * sizeof x, sizeof x);
+    return x;
 }
 
 /* Few columns are stored as rows. */
 static void pack_narrow(const pack_job *job)
 {
-    const float *b = job->b, alpha = (float)job->alpha;
     for (size_t j = 0; j < job->n; j++) {
         float *out = (float *)job->packed + j * job->k;
+        const float scale = (float)job->alpha * (job->scale != NULL ? job->scale[j] : 1);
         for (size_t i = 0; i < job->k && !job->transposed; i++)
-            out[i] = alpha * b[i * job->ldb + j];
+            out[i] = scale * number_at(job->b, i * job->ldb + j);
         for (size_t i = 0; i < job->depth && job->transposed; i++)
             for (size_t t = 0; t < job->taps; t++)
-                out[t * job->depth + i] = alpha * b[j * job->ldb + i * job->taps + t];
+                out[t * job->depth + i] = scale * number_at(job->b, j * job->ldb + i * job->taps + t);
     }
 }
 
@@ -169,7 +192,8 @@ void pg_gemm_pack(pg_dtype dtype, size_t k, size_t n, const void *b, size_t ldb,
                      .packed = packed});
 }
 
-void pg_gemm_pack_taps(pg_dtype dtype, size_t taps, size_t depth, size_t n, const void *b, void *packed)
+void pg_gemm_pack_taps(pg_dtype dtype, size_t taps, size_t depth, size_t n, const void *b, const float *scale,
+                       void *packed)
 {
     pack(&(pack_job){.dtype = dtype,
                      .k = taps * depth,
@@ -180,6 +204,7 @@ void pg_gemm_pack_taps(pg_dtype dtype, size_t taps, size_t depth, size_t n, cons
                      .taps = taps,
                      .depth = depth,
                      .alpha = 1,
+                     .scale = scale,
                      .packed = packed});
 }
 

@@ -23,13 +23,15 @@
 bool pg_gemm_is_narrow(pg_dtype dtype, size_t n);
 /* Size of packed B; 64-byte alignment is best, not needed. UINT64_MAX on overflow. */
 uint64_t pg_gemm_packed_bytes(pg_dtype dtype, uint64_t k, uint64_t n);
-/* Packs alpha * op(B): `b` is k x n with row stride ldb, or n x k when `transposed`. f32 or f64. */
+/* Packs alpha * op(B): `b` is k x n with row stride ldb, or n x k when `transposed`. f32 or f64; float32 may
+ * lie at any address, as weights in a file do. */
 void pg_gemm_pack(pg_dtype dtype, size_t k, size_t n, const void *b, size_t ldb, bool transposed,
                   double alpha, void *packed);
 
 /* The same for the weights of a convolution: `b` is [n][depth][taps], and row tap * depth + i of the packed
- * matrix is element i of that tap. */
-void pg_gemm_pack_taps(pg_dtype dtype, size_t taps, size_t depth, size_t n, const void *b, void *packed);
+ * matrix is element i of that tap. `scale` (float32 only) multiplies column j by scale[j]; NULL for 1. */
+void pg_gemm_pack_taps(pg_dtype dtype, size_t taps, size_t depth, size_t n, const void *b, const float *scale,
+                       void *packed);
 
 typedef struct pg_gemm {
     pg_dtype dtype; /* PG_F32 or PG_F64 */

@@ -63,7 +63,8 @@ void conv_weights_pack(const conv_weights *w, const pg_tensor *tensor, void *pac
     }
     for (size_t g = 0; g < w->groups; g++)
         pg_gemm_pack_taps(w->dtype, w->taps, w->in_per_group, w->out_per_group,
-                          (const char *)tensor->data + g * group, (char *)packed + g * w->packed_group_bytes);
+                          (const char *)tensor->data + g * group, NULL,
+                          (char *)packed + g * w->packed_group_bytes);
 }
 
 /* ---- Pixels ---- */

@@ -37,6 +37,10 @@ static inline __attribute__((always_inline)) float reduce8(__m256 x)
 #define STORE_PART PART_STORE
 #include "native/simd/tile.inc"
 
+#define ZIP_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define ZIP_HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#include "native/simd/turn.inc"
+
 #define PIN(p) __asm__("" : "+x"(p))
 #define PRODUCT_ERROR(x, y, p) ((td_vec)_mm256_fmsub_pd((__m256d)(x), (__m256d)(y), (__m256d)(p)))
 #include "native/simd/tile_f64.inc"

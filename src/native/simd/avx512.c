@@ -25,6 +25,11 @@
 #define STORE_PART PART_STORE
 #include "native/simd/tile.inc"
 
+#define ZIP_LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define ZIP_HIGH(a, b) \
+    __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#include "native/simd/turn.inc"
+
 #define PIN(p) __asm__("" : "+v"(p))
 #define PRODUCT_ERROR(x, y, p) ((td_vec)_mm512_fmsub_pd((__m512d)(x), (__m512d)(y), (__m512d)(p)))
 #include "native/simd/tile_f64.inc"

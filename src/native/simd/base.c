@@ -36,6 +36,10 @@ typedef int32_t mask32 __attribute__((vector_size(16)));
 #define STORE_PART PART_STORE
 #include "native/simd/tile.inc"
 
+#define ZIP_LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define ZIP_HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#include "native/simd/turn.inc"
+
 /* Without fused multiply-add: halves of 26 bits multiply exactly (Dekker). Where the halves overflow the
  * error is NaN, which the tile takes for none. */
 typedef double pair __attribute__((vector_size(VBYTES)));

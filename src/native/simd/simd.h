@@ -65,6 +65,19 @@ typedef struct pg_tile {
     double scale, shift;
 } pg_tile;
 
+/* Weights of a product from their file: `columns` <= lanes_f32 rows become columns of a packed panel.
+ *
+ *     out[(t * depth + i) * ldo + j] = scale[j] * rows[j * ldb + i * taps + t]
+ *
+ * Whole vectors are stored, zeros beyond `columns`. */
+typedef struct pg_turn {
+    const void *rows; /* float32; may not be aligned */
+    size_t ldb, columns, taps, depth;
+    const float *scale; /* lanes_f32 elements, or NULL for 1 */
+    float *out;
+    size_t ldo;
+} pg_turn;
+
 /* Products with few columns: sums along rows of A and rows of transposed B.
  *
  *     c[r][j] = sum over tap, k of rows[tap * m + r][k] * b[j * ldb + tap * depth + k] */
@@ -111,6 +124,7 @@ typedef struct pg_simd {
     void (*tile_f32)(const pg_tile *tile);
     void (*tile_f64)(const pg_tile *tile); /* sums are compensated: see tile_f64.inc */
     void (*tile_i16)(const pg_tile_i16 *tile);
+    void (*turn_f32)(const pg_turn *job);
     void (*dots_f32)(const pg_dots *job);
     void (*depthwise_f32)(const pg_depthwise *job);
     /* y[i] = act(x[i]); x may be y. */

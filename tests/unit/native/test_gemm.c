@@ -129,6 +129,41 @@ TEST(every_row_and_column_remainder)
                     check_product(PG_F32, m, n, 3, n & 1, m & 1);
 }
 
+/* Weights as a file has them, [column][element][tap] at any address, with a factor per column. */
+static void check_taps(size_t taps, size_t depth, size_t n, bool scaled)
+{
+    const size_t k = taps * depth, size = sizeof(float);
+    float *b = random_matrix(PG_F32, n * k), *scale = random_matrix(PG_F32, n), *c = random_matrix(PG_F32, n);
+    float *packed = malloc(pg_gemm_packed_bytes(PG_F32, k, n) + 64), *a = calloc(k, size);
+    char *odd = malloc(n * k * size + 1);
+    memcpy(odd + 1, b, n * k * size);
+    pg_gemm_pack_taps(PG_F32, taps, depth, n, odd + 1, scaled ? scale : NULL, packed);
+    size_t wrong = 0;
+    for (size_t row = 0; row < k; row++) { /* row by row: the product with a unit vector */
+        a[row] = 1;
+        pg_gemm_run(&(pg_gemm){PG_F32, 1, n, k, a, k, packed, c, n, NULL, NULL, 0, {0}});
+        a[row] = 0;
+        for (size_t j = 0; j < n; j++)
+            wrong += c[j] != b[j * k + row % depth * taps + row / depth] * (scaled ? scale[j] : 1);
+    }
+    CHECK_INT(wrong, 0);
+    free(b);
+    free(scale);
+    free(c);
+    free(packed);
+    free(a);
+    free(odd);
+}
+
+TEST(weights_from_a_file)
+{
+    for (size_t s = 0; s < 3; s++)
+        if (use_set(s))
+            for (size_t taps = 1; taps <= 9; taps += 2)
+                for (size_t n = 1; n <= 70; n += taps == 1 ? 1 : 13)
+                    check_taps(taps, 1 + n * 7 % 40, n, n & 1);
+}
+
 TEST(threads_agree)
 {
     pg_threads_set(3);
@@ -206,4 +241,4 @@ TEST(activations)
 }
 
 TEST_MAIN(RUN(float_products); RUN(float64_sums_are_compensated); RUN(every_row_and_column_remainder);
-          RUN(threads_agree); RUN(integer_products); RUN(activations);)
+          RUN(weights_from_a_file); RUN(threads_agree); RUN(integer_products); RUN(activations);)
