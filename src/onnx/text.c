@@ -378,6 +378,29 @@ static void add_attr_value(printer *printer_, const pg_attr *attr, const scope *
     }
 }
 
+void pg_attr_text(const pg_attr *attr, pg_buf *out)
+{
+    printer plain = {0};
+    switch (attr->type) {
+    case PG_ATTR_STRING:
+        pg_text_quote(out, attr->s);
+        break;
+    case PG_ATTR_FLOAT:
+    case PG_ATTR_INT:
+    case PG_ATTR_FLOATS:
+    case PG_ATTR_INTS:
+    case PG_ATTR_STRINGS:
+    case PG_ATTR_TENSOR:
+        add_attr_value(&plain, attr, NULL, 0, out);
+        break;
+    case PG_ATTR_GRAPH:
+        pg_buf_printf(out, "graph of %zu nodes", attr->graph != NULL ? attr->graph->n_nodes : (size_t)0);
+        break;
+    default:
+        pg_buf_printf(out, "%zu values", attr->count);
+    }
+}
+
 static void add_attrs(printer *printer_, const pg_node *node, const scope *scope_, size_t level, pg_buf *out)
 {
     pg_map attrs = {0};

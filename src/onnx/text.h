@@ -15,6 +15,9 @@ typedef struct pg_model_text_options {
  * text. */
 void pg_model_text(const pg_model *model, const pg_model_text_options *options, pg_buf *out);
 
+/* One attribute's value in a line: numbers, quoted strings, type and shape of a tensor, size of a graph. */
+void pg_attr_text(const pg_attr *attr, pg_buf *out);
+
 /* Element type as the peer names it ("float32", "float8e4m3fn"); NULL for types it has no name for. */
 const char *pg_onnx_type_name(int32_t data_type);
 

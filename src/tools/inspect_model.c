@@ -4,18 +4,12 @@
 #include "args/missing.h"
 #include "log/log.h"
 #include "onnx/text.h"
+#include "tools/inspect_visual.h"
 #include "tools/tools.h"
 
 typedef struct show_args {
     pg_arg_list show;
 } show_args;
-
-static const pg_option visual_rows[] = {
-    MISSING_FLAG("--visual", "the model viewer", "show the model in a browser"),
-    MISSING_INT("--visual-port", "the model viewer", "port of the viewer"),
-    MISSING_PATH("--save-visual", "the model viewer", "save the viewer's page as a file"),
-};
-static const pg_group group_visual = {"Visualization", visual_rows, PG_COUNT(visual_rows)};
 
 static const pg_option show_rows[] = {
     {"--convert-to --display-as", .type = PG_ARG_TEXT, .choices = "trt", .missing = "TensorRT",
@@ -36,6 +30,7 @@ typedef struct inspect_args {
     pg_args_model model;
     pg_args_onnx_shapes shapes;
     pg_args_onnx onnx;
+    pg_visual_args visual;
     show_args show;
 } inspect_args;
 
@@ -51,7 +46,7 @@ static const pg_group_use groups[] = {
      .without = "--trt-outputs --trt-exclude-outputs --trt-outputs-by-type --trt-network-func-name"},
     {&pg_group_trt_engine, .without = "--trt-engine"},
     {&pg_group_trt_parser},
-    {&group_visual},
+    {&pg_group_visual, offsetof(inspect_args, visual)},
     {&group_show, offsetof(inspect_args, show)},
 };
 
@@ -71,12 +66,16 @@ static pg_status run(void *values, pg_arena *arena)
     pg_model *model = NULL;
     pg_buf text = {0};
     (void)arena;
+    PG_TRY(pg_visual_check(&args->visual));
     PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &args->shapes, true, &model));
-    pg_model_text(model, &options, &text);
-    PG_LOG_INFO("==== ONNX Model ====\n%s", pg_buf_cstr(&text));
+    if (!args->visual.visual) {
+        pg_model_text(model, &options, &text);
+        PG_LOG_INFO("==== ONNX Model ====\n%s", pg_buf_cstr(&text));
+    }
+    pg_status status = pg_visual_show(&args->visual, model);
     pg_buf_deinit(&text);
     pg_model_unref(model);
-    return NULL;
+    return status;
 }
 
 const pg_command pg_command_inspect_model = {

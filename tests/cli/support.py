@@ -5,6 +5,8 @@ import struct
 import subprocess
 import tempfile
 import unittest
+import zlib
+from html.parser import HTMLParser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -36,6 +38,57 @@ class Case(unittest.TestCase):
         result = polygraphy(*words, cwd=self.folder, env=env)
         self.assertEqual(result.rc, rc, f"{' '.join(words)}\nstdout:\n{result.out}\nstderr:\n{result.err}")
         return result
+
+
+# ---- Files that the program writes ----
+
+
+def png_size(data):
+    """Width and height of a PNG whose chunks and checksums are right."""
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    at, size, pixels = 8, None, b""
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at:at + 8])
+        body = data[at + 8:at + 8 + length]
+        assert zlib.crc32(kind + body) == struct.unpack(">I", data[at + 8 + length:at + 12 + length])[0]
+        if kind == b"IHDR":
+            size = struct.unpack(">II", body[:8])
+        if kind == b"IDAT":
+            pixels += body
+        at += 12 + length
+    assert len(zlib.decompress(pixels)) == (size[0] * 3 + 1) * size[1]
+    return size
+
+
+class Page(HTMLParser):
+    """Tags in balance, nothing from outside, links that lead somewhere."""
+
+    VOID = {"meta", "input", "img", "br"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.outside, self.ids, self.links = [], [], [], set(), set()
+        self.feed(text)
+        assert self.links <= self.ids, self.links - self.ids
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name in ("src", "href", "action") and not value.startswith(("data:", "#")):
+                self.outside.append(value)
+            if name == "href" and value.startswith("#"):
+                self.links.add(value[1:])
+            if name == "id":
+                assert value not in self.ids, value
+                self.ids.add(value)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
 
 
 # ---- Models, written as protobuf without any package ----

@@ -6,29 +6,10 @@ import re
 import struct
 import unittest
 import xml.etree.ElementTree as ET
-import zlib
-from html.parser import HTMLParser
 
-from support import Case, model, node, relu_model, value_info
+from support import Case, Page, model, node, png_size, relu_model, value_info
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def png_size(data):
-    """Width and height of a PNG whose chunks and checksums are right."""
-    assert data[:8] == b"\x89PNG\r\n\x1a\n"
-    at, size, pixels = 8, None, b""
-    while at < len(data):
-        length, kind = struct.unpack(">I4s", data[at:at + 8])
-        body = data[at + 8:at + 8 + length]
-        assert zlib.crc32(kind + body) == struct.unpack(">I", data[at + 8 + length:at + 12 + length])[0]
-        if kind == b"IHDR":
-            size = struct.unpack(">II", body[:8])
-        if kind == b"IDAT":
-            pixels += body
-        at += 12 + length
-    assert len(zlib.decompress(pixels)) == (size[0] * 3 + 1) * size[1]
-    return size
 
 
 def array(shape, values):
@@ -37,31 +18,6 @@ def array(shape, values):
     raw = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + header.encode() + struct.pack(f"<{len(values)}f", *values)
     return {"values": {"array": base64.b64encode(raw).decode(), "polygraphy_class": "ndarray"},
             "polygraphy_class": "LazyArray"}
-
-
-class Page(HTMLParser):
-    """Tags in balance, nothing from outside."""
-
-    VOID = {"meta", "input", "img", "br"}
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.outside, self.cells = [], [], [], 0
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        for name, value in attributes:
-            if name in ("src", "href", "action") and not value.startswith("data:"):
-                self.outside.append(value)
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, tag
 
 
 class Reports(Case):

@@ -80,6 +80,8 @@ void pg_svg_escape(pg_buf *out, const char *text);
 
 /* "folder/name": slashes in the name become "_", a name too long for a file is cut. The caller frees. */
 char *pg_plot_path(const char *folder, const char *name, const char *extension);
+/* Opens a file or address with the desktop's viewer; false where there is none. */
+bool pg_plot_open(const char *path);
 /* Opens a picture with the desktop's viewer; where there is none, prints the sketch. `bytes` is the file, for
  * pictures that were not saved. */
 void pg_plot_show(const char *path, const char *extension, pg_str bytes, const char *sketch);

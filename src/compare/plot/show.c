@@ -45,8 +45,10 @@ static pg_status save_for_viewer(const char *extension, pg_str bytes, pg_buf *ou
     return pg_file_write(pg_buf_cstr(out_path), bytes);
 }
 
-static bool open_viewer(const char *path)
+bool pg_plot_open(const char *path)
 {
+    if (!has_desktop())
+        return false;
     const char *argv[] = {"xdg-open", path, NULL};
     pg_child_result result;
     pg_status status = pg_child_run(argv, &result);
@@ -63,7 +65,7 @@ void pg_plot_show(const char *path, const char *extension, pg_str bytes, const c
     bool shown = false;
     if (has_desktop()) {
         pg_status status = path == NULL ? save_for_viewer(extension, bytes, &own) : NULL;
-        shown = status == NULL && open_viewer(path != NULL ? path : pg_buf_cstr(&own));
+        shown = status == NULL && pg_plot_open(path != NULL ? path : pg_buf_cstr(&own));
         pg_status_drop(status);
     }
     if (!shown)
