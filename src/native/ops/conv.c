@@ -6,11 +6,16 @@
 #include "base/alloc.h"
 #include "native/ops/conv_onednn.h"
 #include "native/ops/conv_transpose.h"
+#include "native/ops/conv_winograd.h"
+#include "native/internal.h"
 
-/* Weights packed once, when they are constant. */
+/* Weights packed once, when they are constant; those that may be wanted in one of two forms, when it is known
+ * which. */
 typedef struct conv_state {
     conv_weights weights;
     void *packed;
+    bool may_winograd;
+    conv_winograd *winograd;
     bool use_onednn;
     conv_onednn onednn;
 } conv_state;
@@ -19,6 +24,7 @@ static void release_conv(void *state)
 {
     conv_state *s = state;
     conv_onednn_free(&s->onednn);
+    conv_winograd_free(s->winograd);
     free(s->packed);
     free(s);
 }
@@ -32,24 +38,66 @@ static pg_status describe(const pg_op *op, const pg_tensor *w, conv_weights *out
     return conv_weights_describe(op, w, groups, out);
 }
 
+static pg_status pack(const pg_op *op, const conv_weights *weights, const pg_tensor *w, void **out)
+{
+    *out = nn_alloc(weights->packed_bytes);
+    if (*out == NULL)
+        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
+                         (unsigned long long)weights->packed_bytes);
+    conv_weights_pack(weights, w, *out);
+    return NULL;
+}
+
+static pg_status may_winograd(const pg_op *op, const conv_weights *weights, const pg_tensor *w, bool *out)
+{
+    nn_window window;
+    const pg_native_options *options = &op->session->options;
+    const size_t n = w->rank - 2u;
+    *out = false;
+    if (options->no_optimization || options->float64)
+        return NULL;
+    PG_TRY(nn_window_read(op, n, weights->kernel + NN_SPATIAL - n, &window));
+    *out = conv_winograd_fits(weights, &window);
+    return NULL;
+}
+
 static pg_status prepare_conv(pg_op *op)
 {
     const pg_tensor *w = pg_op_in(op, 1);
     if (w == NULL)
         return NULL;
-    conv_weights weights;
-    PG_TRY(describe(op, w, &weights));
-    void *packed = nn_alloc(weights.packed_bytes);
-    if (packed == NULL)
-        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
-                         (unsigned long long)weights.packed_bytes);
-    conv_weights_pack(&weights, w, packed);
+    conv_state made = {0};
+    PG_TRY(describe(op, w, &made.weights));
+    made.use_onednn = conv_onednn_wanted(op, &made.weights);
+    if (!made.use_onednn)
+        PG_TRY(may_winograd(op, &made.weights, w, &made.may_winograd));
+    if (!made.may_winograd)
+        PG_TRY(pack(op, &made.weights, w, &made.packed));
     conv_state *state = PG_NEW(conv_state);
-    *state = (conv_state){.weights = weights, .packed = packed};
-    state->use_onednn = conv_onednn_wanted(op, &weights);
+    *state = made;
     op->state = state;
-    if (!state->use_onednn) /* its primitives are made from the weights when shapes are known */
+    if (!state->use_onednn && !state->may_winograd) /* they need the weights when shapes are known */
         pg_op_consume(op, 1);
+    return NULL;
+}
+
+/* The form of the weights for this input, made when it is first wanted. */
+static pg_status choose_form(pg_op *op, conv_state *state, const pg_tensor *w, conv_job *job,
+                             const conv_winograd **out)
+{
+    *out = NULL;
+    if (!state->may_winograd)
+        return NULL;
+    const bool pays = conv_winograd_pays(job);
+    const bool first = state->packed == NULL && state->winograd == NULL;
+    if (pays && state->winograd == NULL)
+        PG_TRY(conv_winograd_new(op, &state->weights, w, &state->winograd));
+    if (!pays && state->packed == NULL)
+        PG_TRY(pack(op, &state->weights, w, &state->packed));
+    if (first && w->buffer == NULL)
+        pg_model_forget(op->session->model, w->data, pg_tensor_bytes(w));
+    *out = pays ? state->winograd : NULL;
+    job->packed = state->packed;
     return NULL;
 }
 
@@ -97,12 +145,11 @@ static pg_status run_conv(pg_op *op)
 {
     PG_TRY(nn_need_floats(op, 2));
     const pg_tensor *x = pg_op_in(op, 0), *w = pg_op_in(op, 1), *bias = pg_op_in(op, 2);
-    conv_state now;
+    conv_state now = {0};
     conv_state *state = op->state;
     if (w->layout != PG_ROW_MAJOR)
         PG_TRY(nn_layout(op, 1, PG_ROW_MAJOR, &w));
     if (state == NULL) {
-        now.use_onednn = false;
         PG_TRY(pack_now(op, w, &now));
         state = &now;
     }
@@ -130,7 +177,11 @@ static pg_status run_conv(pg_op *op)
     bool done = false;
     if (state->use_onednn && pg_tensor_count(y) > 0)
         PG_TRY(conv_onednn_run(&state->onednn, &job, w, &done));
-    if (!done)
+    const conv_winograd *winograd;
+    PG_TRY(choose_form(op, state, w, &job, &winograd));
+    if (winograd != NULL)
+        PG_TRY(conv_winograd_run(op, winograd, &job));
+    else if (!done)
         PG_TRY(conv_run(op, &job));
     return fits ? NULL : nn_add_broadcast(op, 0, 3, act);
 }

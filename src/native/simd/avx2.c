@@ -52,6 +52,7 @@ enum { ilanes = 8 };
 #include "native/simd/tile_i16.inc"
 
 #include "native/simd/math.inc"
+#include "native/simd/winograd.inc"
 
 #define TABLE pg_simd_avx2
 #define NAME "avx2"

@@ -41,6 +41,7 @@ enum { ilanes = 16 };
 #include "native/simd/tile_i16.inc"
 
 #include "native/simd/math.inc"
+#include "native/simd/winograd.inc"
 
 #define TABLE pg_simd_avx512
 #define NAME "avx512"

@@ -68,6 +68,7 @@ enum { ilanes = 4 };
 #include "native/simd/tile_i16.inc"
 
 #include "native/simd/math.inc"
+#include "native/simd/winograd.inc"
 
 #define TABLE pg_simd_base
 #define NAME "base"

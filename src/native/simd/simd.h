@@ -117,6 +117,29 @@ typedef struct pg_depthwise {
     float scale, shift;
 } pg_depthwise;
 
+/* Winograd convolution of one tile: sums of its input pixels (`samples` of them: 36 in a square of 6 by 6, or 6
+ * or 8 in a line), each kind of which is then multiplied as a matrix over channels by weights that
+ * were transformed alike; and the results (16 in a square, or 4 in a line) from those products. The points
+ * that stand behind the sums are in winograd.inc. */
+typedef struct pg_winograd_in {
+    size_t samples, channels;
+    const float *const *pixels; /* [samples] */
+    float *out;                 /* sum s begins at out + s * stride */
+    size_t stride;
+} pg_winograd_in;
+typedef struct pg_winograd_out {
+    size_t samples, channels;
+    const float *in; /* products, as in pg_winograd_in */
+    size_t stride;
+    float *const *results; /* NULL: outside */
+    const float *bias;     /* [channels] or NULL */
+    const float *add;      /* added to result p: add + (p - base); NULL for none */
+    const float *base;
+    float lo, hi;
+    bool swish; /* as in pg_tile */
+    float scale, shift;
+} pg_winograd_out;
+
 typedef struct pg_simd {
     const char *name;
     size_t lanes_f32, lanes_f64, lanes_i16; /* columns per vector of a tile; i16: int32 columns */
@@ -127,6 +150,8 @@ typedef struct pg_simd {
     void (*turn_f32)(const pg_turn *job);
     void (*dots_f32)(const pg_dots *job);
     void (*depthwise_f32)(const pg_depthwise *job);
+    void (*winograd_in_f32)(const pg_winograd_in *job);
+    void (*winograd_out_f32)(const pg_winograd_out *job);
     /* y[i] = act(x[i]); x may be y. */
     void (*act_f32)(const pg_act *act, const float *x, float *y, size_t count);
     void (*exp_f32)(const float *x, float *y, size_t count);

@@ -173,6 +173,37 @@ TEST(convolutions_of_many_shapes)
     }
 }
 
+/* Windows and sizes that are done by Winograd's sums: squares of three, lines of three and five, with results
+ * that do not fill their tiles, channels that do not fill vectors, and what follows a convolution. */
+TEST(convolutions_by_winograd)
+{
+    static const struct {
+        int64_t n, c, h, w, o, kh, kw, pad_h, pad_w;
+        const char *act;
+    } rows[] = {
+        {1, 32, 16, 16, 32, 3, 3, 1, 1, "Relu"},     {2, 19, 13, 11, 37, 3, 3, 0, 2, "Sigmoid"},
+        {3, 16, 9, 10, 16, 3, 3, 1, 1, "HardSwish"}, {2, 24, 40, 3, 20, 5, 1, 2, 0, "Relu"},
+        {1, 17, 2, 37, 33, 1, 5, 0, 0, "Tanh"},      {1, 16, 50, 1, 48, 3, 1, 1, 0, "Relu"},
+        {1, 40, 5, 21, 16, 1, 3, 0, 1, "LeakyRelu"},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        fixture f;
+        begin(&f);
+        const int64_t h = rows[r].h + 2 * rows[r].pad_h - rows[r].kh + 1;
+        const int64_t w = rows[r].w + 2 * rows[r].pad_w - rows[r].kw + 1;
+        input(&f, "x", 4, (int64_t[]){rows[r].n, rows[r].c, rows[r].h, rows[r].w});
+        input(&f, "r", 4, (int64_t[]){rows[r].n, rows[r].o, h, w});
+        weight(&f, "w", 4, (int64_t[]){rows[r].o, rows[r].c, rows[r].kh, rows[r].kw}, -0.5f, 0.5f);
+        weight(&f, "b", 1, &rows[r].o, -0.5f, 0.5f);
+        pg_wire_message *n = node(&f, "Conv", "x,w,b", "c");
+        ints(&f, n, "pads", INTS(rows[r].pad_h, rows[r].pad_w, rows[r].pad_h, rows[r].pad_w));
+        if (r % 2 == 0)
+            node(&f, "Add", "c,r", "s");
+        node(&f, rows[r].act, r % 2 == 0 ? "s" : "c", "y");
+        check(&f);
+    }
+}
+
 /* The chain that mobile OCR models have after every convolution. */
 static void swish_chain(fixture *f, const char *in, const char *out)
 {
@@ -321,7 +352,7 @@ static void find_onednn(void)
         printf("# without oneDNN: %s\n", pg_onednn_reason());
 }
 
-TEST_MAIN(find_onednn(); RUN(convolutions_of_many_shapes); RUN(swish_and_scalings_join_convolutions);
-          RUN(batch_norm_sum_and_activation_join_convolutions); RUN(addends_of_another_shape_are_broadcast);
-          RUN(transposed_convolutions); RUN(products_take_bias_sum_and_gate);
-          RUN(layer_norm_and_gelu_are_found);)
+TEST_MAIN(find_onednn(); RUN(convolutions_of_many_shapes); RUN(convolutions_by_winograd);
+          RUN(swish_and_scalings_join_convolutions); RUN(batch_norm_sum_and_activation_join_convolutions);
+          RUN(addends_of_another_shape_are_broadcast); RUN(transposed_convolutions);
+          RUN(products_take_bias_sum_and_gate); RUN(layer_norm_and_gelu_are_found);)
