@@ -102,7 +102,7 @@ typedef struct pg_args_onnxrt {
 extern const pg_group pg_group_onnxrt;
 
 typedef struct pg_args_native {
-    bool no_onednn, no_optimization;
+    bool no_onednn, no_optimization, fp32;
     const char *onednn, *precision, *save_profile;
     pg_opt_text profile;
 
@@ -224,5 +224,7 @@ extern const pg_group pg_group_tf, pg_group_tftrt, pg_group_tf_session, pg_group
 extern const pg_group pg_group_trt_config, pg_group_trt_plugins, pg_group_trt_parser, pg_group_trt_network;
 extern const pg_group pg_group_trt_save_engine, pg_group_trt_engine, pg_group_trt_inference;
 extern const pg_group pg_group_script;
+extern const pg_group pg_group_debug_check, pg_group_debug_artifacts, pg_group_debug_loop;
+extern const pg_group pg_group_shard;
 
 #endif

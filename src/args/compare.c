@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "args/args.h"
+#include "args/missing.h"
 #include "base/buf.h"
 #include "log/log.h"
 
@@ -28,7 +29,7 @@ static const pg_option rows[] = {
              "'indices' for outputs that are indices, or by one number per output: 'l2', "
              "'cosine_similarity', 'psnr', 'snr', 'perceptual_metrics'. 'distance_metrics' is l2 and "
              "cosine_similarity, 'quality_metrics' is psnr and snr"},
-    {"--compare-func-script", .type = PG_ARG_TEXT, .missing = "the Python bridge", .flags = PG_OPTION_PATH,
+    {"--compare-func-script", .type = PG_ARG_TEXT, .missing = NEEDS_PYTHON, .flags = PG_OPTION_PATH,
      .help = "Python file with a function compare_outputs(result0, result1)"},
     {"--load-outputs --load-results", PG_FIELD(pg_args_compare, load_outputs), .metavar = "PATH",
      .help = "saved outputs to compare with, each file one more run behind the runners",

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "args/args.h"
+#include "args/missing.h"
 #include "log/log.h"
 
 static const pg_option rows[] = {
@@ -18,11 +19,11 @@ static const pg_option rows[] = {
      .help =
          "read the inputs from files or folders, one after another (.json, .npz, .safetensors; .npy, .pb and "
          "raw files hold one input, 'name:path' says which)"},
-    {"--data-loader-script", .type = PG_ARG_TEXT, .exclusive = "data loader", .missing = "the Python bridge",
+    {"--data-loader-script", .type = PG_ARG_TEXT, .exclusive = "data loader", .missing = NEEDS_PYTHON,
      .help =
          "Python file with a function load_data() that yields inputs; 'file.py:name' for another function",
      .flags = PG_OPTION_PATH},
-    {"--data-loader-func-name", .type = PG_ARG_TEXT, .missing = "the Python bridge",
+    {"--data-loader-func-name", .type = PG_ARG_TEXT, .missing = NEEDS_PYTHON,
      .help = "name of the function in the data loader script", .flags = PG_OPTION_OURS},
     {"--int-min", PG_FIELD(pg_args_data, int_min), .deprecated = "--val-range", .flags = PG_OPTION_OURS,
      .help = "lowest value of random integer inputs"},

@@ -2,6 +2,8 @@
 #ifndef PG_ARGS_MISSING_H
 #define PG_ARGS_MISSING_H
 
+#define NEEDS_PYTHON "Python scripts, which are not supported yet"
+
 #define MISSING_FLAG(names_, needs_, help_)                           \
     {                                                                 \
         names_, .type = PG_ARG_FLAG, .missing = needs_, .help = help_ \

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "args/args.h"
+#include "args/missing.h"
 #include "log/log.h"
 
 #define MODEL_TYPES "frozen|keras|ckpt|onnx|engine|uff|trt-network-script|caffe"
@@ -38,7 +39,7 @@ static const kind_row kinds[] = {
     {"onnx", ".onnx", NULL},
     {"engine", ".engine", "the TensorRT runtime"},
     {"engine", ".plan", "the TensorRT runtime"},
-    {"trt-network-script", ".py", "TensorRT and the Python bridge"},
+    {"trt-network-script", ".py", "TensorRT and " NEEDS_PYTHON},
     {"keras", ".hdf5", "the TensorFlow runtime"},
     {"frozen", ".graphdef", "the TensorFlow runtime"},
     {"ckpt", NULL, "the TensorFlow runtime"},
@@ -46,9 +47,18 @@ static const kind_row kinds[] = {
     {"caffe", ".prototxt", "TensorRT's Caffe parser"},
 };
 
+/* The extension of the path, or of the script in "script.py:function". */
+static pg_str extension_of(const char *path)
+{
+    pg_str script, function, extension;
+    pg_value_script(pg_str_c(path), &script, &function);
+    extension = pg_path_extension(script);
+    return function.len > 0 && pg_str_is(extension, ".py") ? extension : pg_path_extension(pg_str_c(path));
+}
+
 static const kind_row *kind_of(const pg_args_model *args)
 {
-    pg_str extension = pg_path_extension(pg_str_c(args->path));
+    pg_str extension = extension_of(args->path);
     const char *type = args->type;
     if (type == NULL && pg_path_is_dir(args->path))
         type = "ckpt";

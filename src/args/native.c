@@ -15,6 +15,9 @@ static const pg_option rows[] = {
      .help =
          "float64 computes every floating-point tensor in double with compensated sums: the reference that "
          "tells which of two runtimes is off; slower"},
+    {"--fp32", PG_FIELD(pg_args_native, fp32), .flags = PG_OPTION_OURS,
+     .help = "float32, which is what runners compute in when no option says otherwise; not with another "
+             "precision"},
     {"--profile", PG_FIELD(pg_args_native, profile), .metavar = "N", .implied = "20", .flags = PG_OPTION_OURS,
      .help = "after the run, the N nodes and operators that took the most time (default: 20)"},
     {"--save-profile", PG_FIELD(pg_args_native, save_profile), .metavar = "FILE",
@@ -40,8 +43,9 @@ static pg_status finish(void *values, pg_arena *arena)
     args->options = (pg_native_options){
         .no_onednn = args->no_onednn, .no_optimization = args->no_optimization, .onednn = args->onednn};
     args->options.float64 = args->precision != NULL && strcmp(args->precision, "float64") == 0;
-    PG_TRY(parse_profile(args));
-    return NULL;
+    if (args->fp32 && args->options.float64)
+        return pg_err(PG_ERR_INVALID, "options '--fp32' and '--native-precision float64' exclude each other");
+    return parse_profile(args);
 }
 
 const pg_group pg_group_native = {"Built-in Engine", rows, PG_COUNT(rows), .finish = finish};

@@ -4,6 +4,7 @@
 
 static const pg_option rows[] = {
     {"--shape-inference --do-shape-inference", PG_FIELD(pg_args_onnx_shapes, infer),
+     .exclusive = "shape inference",
      .help = "infer the types and shapes of all tensors first and write them into the model"},
     {"--no-onnxruntime-shape-inference", PG_FIELD(pg_args_onnx_shapes, no_onnxruntime),
      .help = "do not infer shapes with ONNX Runtime; this program never does, so it changes nothing"},

@@ -1,11 +1,12 @@
 #include "args/args.h"
+#include "args/missing.h"
 
 static const pg_option rows[] = {
     {"--postprocess --postprocess-func", PG_FIELD(pg_args_postprocess, text), .metavar = "[NAME:]FUNC",
      .help =
          "what to compare instead of an output, or of all outputs; top-K[,axis=A] is the indices of the K "
          "largest elements along an axis, the last by default: --postprocess out0:top-5 top-3,axis=1"},
-    {"--postprocess-func-script", .type = PG_ARG_TEXT, .missing = "the Python bridge",
+    {"--postprocess-func-script", .type = PG_ARG_TEXT, .missing = NEEDS_PYTHON,
      .help = "Python file with a function postprocess_outputs(iteration_result)", .flags = PG_OPTION_PATH},
 };
 

@@ -2,11 +2,11 @@
 #include "args/missing.h"
 
 #define TRT "TensorRT"
-#define SCRIPT "TensorRT and the Python bridge"
+#define SCRIPT "TensorRT and " NEEDS_PYTHON
 #define PROFILE_ROW(names_, help_)                                                           \
     {                                                                                        \
         names_, .type = PG_ARG_LIST, .missing = TRT, .help = help_, .metavar = "NAME:SHAPE", \
-                .flags = PG_OPTION_APPEND                                                    \
+                .syntax = PG_SYNTAX_SHAPES, .flags = PG_OPTION_APPEND                        \
     }
 #define OURS_ROW(names_, needs_, help_)                                                        \
     {                                                                                          \
@@ -23,7 +23,9 @@ static const pg_option config_rows[] = {
     MISSING_FLAG("--fp8", TRT, "allow 8-bit floats"),
     MISSING_FLAG("--int8", TRT, "allow 8-bit integers, calibrating where needed"),
     {"--precision-constraints", .type = PG_ARG_TEXT, .choices = "prefer|obey|none", .missing = TRT,
-     .help = "how binding the precisions set on layers are"},
+     .flags = PG_OPTION_NAMED_TOO,
+     .help = "how binding the precisions set on layers are; layer:type is --layer-precisions layer:type with "
+             "obey"},
     MISSING_FLAG("--sparse-weights", TRT, "allow kernels for 2:4 sparse weights"),
     MISSING_FLAG("--version-compatible", TRT, "build an engine that later versions can run"),
     MISSING_FLAG("--exclude-lean-runtime", TRT, "leave the lean runtime out of a version-compatible engine"),
@@ -47,7 +49,8 @@ static const pg_option config_rows[] = {
     MISSING_FLAG("--strip-plan", TRT, "leave refittable weights out of the engine"),
     MISSING_FLAG("--use-dla", TRT, "run on the deep learning accelerator"),
     MISSING_FLAG("--allow-gpu-fallback", TRT, "run what the accelerator cannot on the GPU"),
-    MISSING_LIST("--pool-limit --memory-pool-limit", TRT, "limits of memory pools: workspace:16M"),
+    {"--pool-limit --memory-pool-limit", .type = PG_ARG_LIST, .syntax = PG_SYNTAX_NAMED_BYTES, .missing = TRT,
+     .metavar = "POOL:BYTES", .help = "limits of memory pools: workspace:16M"},
     MISSING_ANY("--preview-features", TRT, "preview features to use"),
     MISSING_INT("--builder-optimization-level", TRT, "how long to search for fast kernels, 0 to 5"),
     MISSING_TEXT("--hardware-compatibility-level", TRT, "which other GPUs the engine shall run on"),
@@ -58,7 +61,8 @@ static const pg_option config_rows[] = {
     MISSING_TEXT("--runtime-platform", TRT, "system the engine shall run on"),
     MISSING_FLAG("--direct-io", TRT, "no reformatting of inputs and outputs"),
     MISSING_TEXT("--tiling-optimization-level", TRT, "how long to search for tilings"),
-    OURS_ROW("--workspace", TRT, "the same as --pool-limit workspace:N"),
+    {"--workspace", .type = PG_ARG_TEXT, .syntax = PG_SYNTAX_BYTES, .missing = TRT, .metavar = "BYTES",
+     .flags = PG_OPTION_OURS, .help = "the same as --pool-limit workspace:BYTES"},
     OURS_ROW("--timing-cache", TRT, "timings of kernels: read if there, written at the end"),
     OURS_ROW("--trt-config-func-name", SCRIPT, "function in the configuration script"),
 };
@@ -80,11 +84,14 @@ static const pg_option network_rows[] = {
     MISSING_LIST("--trt-outputs", TRT, "tensors of the network that shall be outputs"),
     MISSING_LIST("--trt-exclude-outputs", TRT, "outputs of the network that shall not be outputs"),
     MISSING_LIST("--trt-outputs-by-type", TRT, "outputs of layers of these types"),
-    MISSING_LIST("--layer-precisions", TRT, "precisions of layers: name:float16"),
+    {"--layer-precisions", .type = PG_ARG_LIST, .syntax = PG_SYNTAX_NAMED, .missing = TRT,
+     .metavar = "NAME:TYPE", .help = "precisions of layers: name:float16"},
     MISSING_FLAG("--decomposable-attentions", TRT, "attention layers may be decomposed"),
-    MISSING_LIST("--tensor-dtypes --tensor-datatypes", TRT, "types of inputs and outputs: name:float16"),
+    {"--tensor-dtypes --tensor-datatypes", .type = PG_ARG_LIST, .syntax = PG_SYNTAX_NAMED, .missing = TRT,
+     .metavar = "NAME:TYPE", .help = "types of inputs and outputs: name:float16"},
     MISSING_TEXT("--all-tensor-dtypes --all-tensor-datatypes", TRT, "one type for all inputs and outputs"),
-    MISSING_LIST("--tensor-formats", TRT, "formats of inputs and outputs: name:[linear,chw4]"),
+    {"--tensor-formats", .type = PG_ARG_LIST, .syntax = PG_SYNTAX_NAMED, .missing = TRT,
+     .metavar = "NAME:FORMATS", .help = "formats of inputs and outputs: name:[linear,chw4]"},
     MISSING_LIST("--all-tensor-formats", TRT, "formats of all inputs and outputs"),
     MISSING_LIST("--trt-network-postprocess-script --trt-npps", SCRIPT,
                  "Python files that change the network"),
@@ -112,6 +119,7 @@ static const pg_option inference_rows[] = {
     MISSING_INT("--optimization-profile", TRT, "index of the profile to run with"),
     {"--allocation-strategy", .type = PG_ARG_TEXT, .choices = "static|profile|runtime", .missing = TRT,
      .help = "how memory of activations is allocated: for all profiles, for one, or for the current shapes"},
-    MISSING_TEXT("--weight-streaming-budget", TRT, "memory for streamed weights"),
+    {"--weight-streaming-budget", .type = PG_ARG_TEXT, .syntax = PG_SYNTAX_SHARE, .missing = TRT,
+     .metavar = "BYTES", .help = "memory for streamed weights: 1G, or 50% of them"},
 };
 const pg_group pg_group_trt_inference = {"TensorRT Inference", inference_rows, PG_COUNT(inference_rows)};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "cli/values.h"
 #include "log/log.h"
 
 static bool names_contain(const char *list, pg_str name)
@@ -107,27 +108,82 @@ char *pg_option_metavar(const pg_option *option, pg_arena *arena)
 
 static const char *name_of(const pg_bound_option *option, pg_arena *arena)
 {
-    return pg_arena_cstr(arena, option->names[0]);
+    return pg_arena_cstr(arena, option->used_as.len > 0 ? option->used_as : option->names[0]);
 }
 
-static pg_status check_used(const pg_parse_result *parsed, pg_arena *arena)
+static pg_status check_bytes(const char *name, pg_str text)
+{
+    int64_t bytes;
+    return pg_value_bytes(name, text, &bytes);
+}
+
+static pg_status check_share(const char *name, pg_str text)
+{
+    double percent;
+    if (!pg_str_ends(text, PG_STR("%")))
+        return check_bytes(name, text);
+    if (pg_value_float(pg_str_sub(text, 0, text.len - 1), &percent) && percent >= 0 && percent <= 100)
+        return NULL;
+    return pg_err(PG_ERR_INVALID, "option '%s': '%" PG_STR_FMT "' is not a percentage from 0%% to 100%%",
+                  name, PG_STR_ARG(text));
+}
+
+static pg_status check_named(const char *name, const char *word, bool bytes)
+{
+    pg_name_value part = pg_value_split(pg_str_c(word));
+    if (part.name.len == 0 || part.value.len == 0)
+        return pg_err(PG_ERR_INVALID, "option '%s': '%s' is not 'name:%s'", name, word,
+                      bytes ? "size" : "value");
+    return bytes ? check_bytes(name, part.value) : NULL;
+}
+
+static pg_status check_shapes(const char *name, const pg_bound_option *option, pg_arena *arena)
+{
+    pg_arg_list list = {true, (const char **)option->words, option->n_words};
+    pg_name_shape *shapes;
+    size_t count;
+    return pg_values_shapes(name, &list, arena, &shapes, &count);
+}
+
+/* Whether the words are what the row's syntax says. */
+static pg_status check_syntax(const pg_bound_option *option, const char *name, pg_arena *arena)
+{
+    pg_syntax syntax = option->row->syntax;
+    if (syntax == PG_SYNTAX_SHAPES)
+        return check_shapes(name, option, arena);
+    for (size_t i = 0; i < option->n_words; i++) {
+        const char *word = option->words[i];
+        if (syntax == PG_SYNTAX_BYTES)
+            PG_TRY(check_bytes(name, pg_str_c(word)));
+        else if (syntax == PG_SYNTAX_SHARE)
+            PG_TRY(check_share(name, pg_str_c(word)));
+        else if (syntax == PG_SYNTAX_NAMED || syntax == PG_SYNTAX_NAMED_BYTES)
+            PG_TRY(check_named(name, word, syntax == PG_SYNTAX_NAMED_BYTES));
+    }
+    return NULL;
+}
+
+/* Wrong words of every option come before the first option whose system is missing. A command that is missing as a
+ * whole says so itself. */
+static pg_status check_used(const pg_command *command, const pg_parse_result *parsed, pg_arena *arena)
 {
     for (size_t i = 0; i < parsed->n_used; i++) {
-        const pg_option *row = parsed->used[i]->row;
         const char *name = name_of(parsed->used[i], arena);
-        if (row->deprecated != NULL)
-            PG_LOG_WARNING("%s is deprecated: use %s instead.", name, row->deprecated);
-        if (row->missing != NULL)
-            return pg_err(PG_ERR_UNSUPPORTED, "option '%s' is not available in this version: it needs %s",
-                          name, row->missing);
+        PG_TRY(check_syntax(parsed->used[i], name, arena));
+        if (parsed->used[i]->row->deprecated != NULL)
+            PG_LOG_WARNING("%s is deprecated: use %s instead.", name, parsed->used[i]->row->deprecated);
     }
+    for (size_t i = 0; i < parsed->n_used && command->missing == NULL; i++)
+        if (parsed->used[i]->row->missing != NULL)
+            return pg_err(PG_ERR_UNSUPPORTED, "option '%s' is not available in this version: it needs %s",
+                          name_of(parsed->used[i], arena), parsed->used[i]->row->missing);
     return NULL;
 }
 
 pg_status pg_options_finish(const pg_command *command, void *values, const pg_parse_result *parsed,
                             pg_arena *arena)
 {
-    PG_TRY(check_used(parsed, arena));
+    PG_TRY(check_used(command, parsed, arena));
     for (size_t i = 0; i < command->n_groups; i++)
         if (command->groups[i].group->finish != NULL)
             PG_TRY(command->groups[i].group->finish((char *)values + command->groups[i].offset, arena));

@@ -80,9 +80,23 @@ enum pg_option_flags {
     /* Not an option of the peer: an abbreviation means it only where no other option fits, so that commands
      * written for the peer stay unambiguous. */
     PG_OPTION_OURS = 8,
-    PG_OPTION_HIDDEN = 16, /* not in the help text */
-    PG_OPTION_PATH = 32,   /* completes to file names */
+    PG_OPTION_HIDDEN = 16,   /* not in the help text */
+    PG_OPTION_PATH = 32,     /* completes to file names */
+    PG_OPTION_INTEGERS = 64, /* every word of the list is a whole number */
+    /* Beside the choices, "name:value" is taken too. */
+    PG_OPTION_NAMED_TOO = 128,
 };
+
+/* What the words of an option look like, where their kind alone does not say it. Checked before anything that the
+ * option needs is looked for; see cli/values.h. */
+typedef enum pg_syntax {
+    PG_SYNTAX_ANY,
+    PG_SYNTAX_SHAPES,      /* name:[1,3,224] */
+    PG_SYNTAX_BYTES,       /* 16M */
+    PG_SYNTAX_NAMED_BYTES, /* workspace:16M */
+    PG_SYNTAX_NAMED,       /* name:value */
+    PG_SYNTAX_SHARE,       /* 16M, or 50% */
+} pg_syntax;
 
 typedef struct pg_option {
     const char *names; /* "--iterations --iters"; without dashes: a positional */
@@ -91,6 +105,7 @@ typedef struct pg_option {
     const char *metavar;
     const char *help;
     pg_arity arity;
+    pg_syntax syntax;
     const char *choices;      /* "a|b|c" */
     const char *default_text; /* what holds when the option is not given; shown by the help */
     const char *implied;      /* word of a pg_opt_text given without one */
@@ -145,6 +160,7 @@ struct pg_command {
     /* Whether RUNNING and PASSED / FAILED lines enclose it. */
     bool brackets;
     const char *missing;               /* names what this version lacks for it; run is NULL */
+    bool exact_names;                  /* long options cannot be shortened */
     const pg_command *const *children; /* NULL-terminated; commands with children have no run */
 };
 
@@ -157,6 +173,10 @@ typedef struct pg_bound_option {
     bool required;
     size_t n_names;
     pg_str names[4];
+    /* After a parse: the name the option was first given by, and the words of its last use. */
+    pg_str used_as;
+    const char *const *words;
+    size_t n_words;
 } pg_bound_option;
 
 typedef struct pg_bound_options {

@@ -26,6 +26,7 @@ typedef struct parser {
     pg_arena *arena;
     pg_parse_result *result;
     bool *seen; /* per option */
+    bool exact_names;
     PG_VEC(const char *) unrecognized;
     PG_VEC(const pg_bound_option *) used;
     size_t next_positional;
@@ -61,6 +62,15 @@ typedef struct match {
 } match;
 typedef PG_VEC(match) match_list;
 
+static bool is_choice(const pg_option *row, const char *value)
+{
+    pg_str rest = pg_str_c(row->choices), part;
+    while (row->choices != NULL && pg_str_split(&rest, '|', &part))
+        if (pg_str_is(part, value))
+            return true;
+    return false;
+}
+
 static void add_prefix_matches(const parser *p, pg_str prefix, bool ours, match_list *out)
 {
     if (!ours && pg_str_starts(help_names[1], prefix))
@@ -80,6 +90,8 @@ static pg_status find_prefix(const parser *p, const char *text, pg_str prefix, w
 {
     match_list matches = {0};
     pg_status status = NULL;
+    if (p->exact_names)
+        return NULL;
     add_prefix_matches(p, prefix, false, &matches);
     if (matches.len == 0)
         add_prefix_matches(p, prefix, true, &matches);
@@ -98,6 +110,24 @@ static pg_status find_prefix(const parser *p, const char *text, pg_str prefix, w
     return status;
 }
 
+/* The peer's option that an option of ours hides, being what the peer's may be shortened to: with a word that is
+ * none of ours but one of its own, the peer's is meant. NULL if there is none. */
+static pg_bound_option *find_hidden(const parser *p, const pg_bound_option *ours, const word *w)
+{
+    const char *value = w->explicit != NULL ? w->explicit : w < p->words + p->n_words - 1 ? w[1].text : NULL;
+    match_list matches = {0};
+    if (ours == NULL || (ours->row->flags & PG_OPTION_OURS) == 0 || ours->row->choices == NULL ||
+        value == NULL || is_choice(ours->row, value))
+        return NULL;
+    add_prefix_matches(p, w->spelling, false, &matches);
+    pg_bound_option *hidden =
+        matches.len == 1 && matches.items[0].option != NULL && is_choice(matches.items[0].option->row, value)
+            ? matches.items[0].option
+            : NULL;
+    PG_VEC_FREE(&matches);
+    return hidden;
+}
+
 static pg_status classify_long(const parser *p, word *out)
 {
     pg_str text = pg_str_c(out->text);
@@ -113,6 +143,9 @@ static pg_status classify_long(const parser *p, word *out)
         PG_TRY(find_prefix(p, out->text, out->spelling, out));
     if ((out->option != NULL || out->is_help) && equals != SIZE_MAX)
         out->explicit = text.ptr + equals + 1;
+    pg_bound_option *hidden = find_hidden(p, out->option, out);
+    if (hidden != NULL)
+        out->option = hidden;
     return NULL;
 }
 
@@ -149,8 +182,9 @@ static pg_status classify_all(parser *p, const char *const *words, size_t n_word
     p->words = PG_ARENA_ARRAY(p->arena, word, n_words + 1);
     p->n_words = n_words;
     bool ended = false;
-    for (size_t i = 0; i < n_words; i++) {
+    for (size_t i = 0; i < n_words; i++)
         p->words[i].text = words[i];
+    for (size_t i = 0; i < n_words; i++) {
         if (ended)
             continue;
         if (strcmp(words[i], "--") == 0) {
@@ -169,13 +203,12 @@ static pg_status check_choice(const parser *p, const pg_bound_option *option, co
 {
     const char *names[32];
     size_t count = 0;
+    if (is_choice(option->row, value) ||
+        ((option->row->flags & PG_OPTION_NAMED_TOO) != 0 && strchr(value, ':') != NULL))
+        return NULL;
     pg_str rest = pg_str_c(option->row->choices), part;
     pg_buf list = {0};
     while (count < PG_COUNT(names) && pg_str_split(&rest, '|', &part)) {
-        if (pg_str_is(part, value)) {
-            pg_buf_deinit(&list);
-            return NULL;
-        }
         pg_buf_printf(&list, "%s'%" PG_STR_FMT "'", count > 0 ? ", " : "", PG_STR_ARG(part));
         names[count++] = pg_arena_cstr(p->arena, part);
     }
@@ -192,7 +225,8 @@ static pg_status check_word(const parser *p, const pg_bound_option *option, cons
 {
     int64_t integer;
     double number;
-    if (option->row->type == PG_ARG_INT && !pg_value_int(pg_str_c(value), &integer))
+    bool is_integer = option->row->type == PG_ARG_INT || (option->row->flags & PG_OPTION_INTEGERS) != 0;
+    if (is_integer && !pg_value_int(pg_str_c(value), &integer))
         return pg_err(PG_ERR_USAGE, "argument %s: invalid int value: '%s'", pg_option_label(option, p->arena),
                       value);
     if (option->row->type == PG_ARG_FLOAT && !pg_value_float(pg_str_c(value), &number))
@@ -280,6 +314,8 @@ static pg_status take(parser *p, pg_bound_option *option, const char *const *val
     if (!again)
         PG_VEC_PUSH(&p->used, option);
     p->seen[index] = true;
+    option->words = values;
+    option->n_words = count;
     if (option->field != NULL && !(again && (option->row->flags & PG_OPTION_FIRST_WINS) != 0))
         store(p, option, values, count);
     return NULL;
@@ -364,7 +400,9 @@ static pg_status take_explicit(parser *p, const word *w)
                                 pg_option_label(option, p->arena))
                        : take(p, option, NULL, 0);
     }
-    return take(p, option, &rest, 1);
+    const char **values = PG_ARENA_ARRAY(p->arena, const char *, 1);
+    values[0] = rest;
+    return take(p, option, values, 1);
 }
 
 static pg_status consume_option(parser *p, size_t *position)
@@ -379,6 +417,8 @@ static pg_status consume_option(parser *p, size_t *position)
         PG_VEC_PUSH(&p->unrecognized, w->text);
         return NULL;
     }
+    if (w->option->used_as.len == 0)
+        w->option->used_as = w->spelling;
     if (w->explicit != NULL)
         return take_explicit(p, w);
     size_t count;
@@ -482,6 +522,7 @@ static void start(parser *p, const pg_command *command, void *values, pg_arena *
 {
     *out = (pg_parse_result){0};
     *p = (parser){.arena = arena, .result = out};
+    p->exact_names = command->exact_names;
     p->options = pg_options_bind(command, values, arena);
     p->seen = PG_ARENA_ARRAY(arena, bool, p->options.count + 1);
 }
@@ -510,8 +551,9 @@ pg_status pg_options_find_child(const pg_command *command, const char *const *wo
     size_t position = 0, ambiguous_at = 0;
     p.words = PG_ARENA_ARRAY(arena, word, n_words + 1);
     p.n_words = n_words;
-    for (size_t i = 0; i < n_words; i++) {
+    for (size_t i = 0; i < n_words; i++)
         p.words[i].text = words[i];
+    for (size_t i = 0; i < n_words; i++) {
         pg_status problem = classify(&p, &p.words[i]);
         if (problem != NULL && ambiguous == NULL) {
             ambiguous = problem;

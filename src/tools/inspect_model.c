@@ -9,6 +9,8 @@
 
 typedef struct show_args {
     pg_arg_list show;
+    const char *mode;
+    bool weights;
 } show_args;
 
 static const pg_option show_rows[] = {
@@ -18,6 +20,10 @@ static const pg_option show_rows[] = {
      .help = "what to show beside inputs, outputs and counts: layers with their inputs and outputs, their "
              "attributes "
              "(with layers), the values of weights"},
+    {"--mode", PG_FIELD(show_args, mode), .choices = "basic|full", .flags = PG_OPTION_OURS,
+     .help = "full: the same as --show layers attrs weights; basic: inputs, outputs and counts only"},
+    {"--show-weights", PG_FIELD(show_args, weights), .flags = PG_OPTION_OURS,
+     .help = "the same as --show weights, beside what else is shown"},
     MISSING_FLAG("--list-unbounded-dds", "the search for shapes that depend on data",
                  "list the tensors whose size depends on data and has no upper bound"),
     MISSING_PATH("--combine-tensor-info", "TensorRT",
@@ -52,6 +58,8 @@ static const pg_group_use groups[] = {
 
 static bool shows(const show_args *args, const char *what)
 {
+    if (args->mode != NULL && strcmp(args->mode, "full") == 0)
+        return true;
     for (size_t i = 0; i < args->show.count; i++)
         if (strcmp(args->show.items[i], what) == 0)
             return true;
@@ -62,11 +70,13 @@ static pg_status run(void *values, pg_arena *arena)
 {
     inspect_args *args = values;
     pg_model_text_options options = {shows(&args->show, "layers"), shows(&args->show, "attrs"),
-                                     shows(&args->show, "weights")};
+                                     args->show.weights || shows(&args->show, "weights")};
     pg_model *model = NULL;
     pg_buf text = {0};
     (void)arena;
     PG_TRY(pg_visual_check(&args->visual));
+    if (args->show.mode != NULL && args->show.show.set)
+        return pg_err(PG_ERR_INVALID, "--mode and --show say the same thing: give one of them");
     PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &args->shapes, true, &model));
     if (!args->visual.visual) {
         pg_model_text(model, &options, &text);

@@ -1,4 +1,5 @@
 #include "args/args.h"
+#include "tools/planned.h"
 #include "tools/tools.h"
 
 /* Options that every group of commands takes and hands to the command chosen. */
@@ -16,50 +17,38 @@ static const pg_group_use logging_use[] = {{&pg_group_logging, 0}};
     static const pg_command id = {.name = name_, .summary = summary_, .missing = missing_}
 MISSING(inspect_capability, "capability", "Find the nodes that TensorRT does not support.", "TensorRT");
 MISSING(check_lint, "lint", "Find faulty nodes of a model.", "the model checker");
-MISSING(surgeon_extract, "extract", "Cut a part out of a model.", "model editing");
-MISSING(surgeon_sanitize, "sanitize", "Fold constants and clean a model up.", "model editing");
-MISSING(surgeon_insert, "insert", "Insert a node into a model.", "model editing");
-MISSING(surgeon_prune, "prune", "Prune weights to the 2:4 pattern.", "model editing");
-MISSING(surgeon_weight_strip, "weight-strip", "Drop the weights of a model.", "model editing");
-MISSING(surgeon_weight_reconstruct, "weight-reconstruct", "Fill stripped weights with random values.",
-        "model editing");
 MISSING(template_trt_network, "trt-network", "Write a TensorRT network script.", "script templates");
 MISSING(template_trt_config, "trt-config", "Write a TensorRT configuration script.", "script templates");
 MISSING(template_onnx_gs, "onnx-gs", "Write a model editing script.", "script templates");
 MISSING(template_shard_hints, "shard-hints", "Write sharding hints.", "model sharding");
-MISSING(debug_build, "build", "Build an engine again and again.", "TensorRT");
-MISSING(debug_precision, "precision", "Find the layers that need a higher precision.", "TensorRT");
-MISSING(debug_reduce, "reduce", "Find the smallest model that fails.", "the debugging loop");
-MISSING(debug_repeat, "repeat", "Repeat a command and sort its artifacts.", "the debugging loop");
 MISSING(plugin_match, "match", "Find plugin patterns in a model.", "plugin patterns");
 MISSING(plugin_list, "list", "Count plugin patterns in a model.", "plugin patterns");
 MISSING(plugin_replace, "replace", "Replace plugin patterns in a model.", "plugin patterns");
 MISSING(plugin_autotune, "autotune", "Choose plugins by build time.", "plugin patterns");
-MISSING(multi_device_shard, "shard", "Shard a model over several devices.", "model sharding");
 
-static const pg_command *const inspect_list[] = {&pg_command_inspect_model,
-                                                 &pg_command_inspect_data,
-                                                 &pg_command_inspect_tactics,
-                                                 &inspect_capability,
-                                                 &pg_command_inspect_diff_tactics,
-                                                 &pg_command_inspect_sparsity,
-                                                 NULL};
-static const pg_command *const check_list[] = {&check_lint, &pg_command_check_accuracy, NULL};
-static const pg_command *const surgeon_list[] = {&surgeon_extract,
-                                                 &surgeon_sanitize,
-                                                 &surgeon_insert,
-                                                 &surgeon_prune,
-                                                 &surgeon_weight_strip,
-                                                 &surgeon_weight_reconstruct,
+static const pg_command *const inspect_list[] = {
+    &pg_command_inspect_model,        &pg_command_inspect_data,
+    &pg_command_inspect_tactics,      &inspect_capability,
+    &pg_command_inspect_diff_tactics, &pg_command_inspect_sparsity,
+    &pg_command_inspect_diff,         NULL};
+static const pg_command *const check_list[] = {&check_lint, &pg_command_check_accuracy,
+                                               &pg_command_check_compatibility, NULL};
+static const pg_command *const surgeon_list[] = {&pg_command_surgeon_extract,
+                                                 &pg_command_surgeon_sanitize,
+                                                 &pg_command_surgeon_insert,
+                                                 &pg_command_surgeon_prune,
+                                                 &pg_command_surgeon_weight_strip,
+                                                 &pg_command_surgeon_weight_reconstruct,
                                                  NULL};
 static const pg_command *const template_list[] = {&template_trt_network, &template_trt_config,
                                                   &template_onnx_gs, &template_shard_hints, NULL};
-static const pg_command *const debug_list[] = {
-    &debug_build, &debug_precision, &debug_reduce, &debug_repeat, &pg_command_debug_diff_tactics, NULL};
+static const pg_command *const debug_list[] = {&pg_command_debug_build,        &pg_command_debug_precision,
+                                               &pg_command_debug_reduce,       &pg_command_debug_repeat,
+                                               &pg_command_debug_diff_tactics, NULL};
 static const pg_command *const data_list[] = {&pg_command_data_concat, &pg_command_data_merge, NULL};
 static const pg_command *const plugin_list_[] = {&plugin_match, &plugin_list, &plugin_replace,
                                                  &plugin_autotune, NULL};
-static const pg_command *const multi_device_list[] = {&multi_device_shard, NULL};
+static const pg_command *const multi_device_list[] = {&pg_command_multi_device_shard, NULL};
 
 COMMAND_GROUP(inspect, "Print models, data and replay files.", inspect_list);
 COMMAND_GROUP(check, "Check models and saved results.", check_list);

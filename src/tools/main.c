@@ -127,14 +127,6 @@ static pg_status descend(invocation *in)
 
 /* ---- The leaf ---- */
 
-static bool asks_for_help(const invocation *in)
-{
-    for (size_t i = 0; i < in->n_words; i++)
-        if (strcmp(in->words[i], "-h") == 0 || strcmp(in->words[i], "--help") == 0)
-            return true;
-    return false;
-}
-
 /* Scripts look for the first line; the suggestions follow below it. */
 static pg_status report_unrecognized(const invocation *in, const pg_parse_result *parsed)
 {
@@ -168,26 +160,29 @@ static pg_status run_bracketed(const invocation *in, void *values)
     return status;
 }
 
+static pg_status missing_command(const invocation *in)
+{
+    return pg_err(PG_ERR_UNSUPPORTED, "'%s' is not available in this version: it needs %s", in->program,
+                  in->command->missing);
+}
+
 static pg_status run_leaf(invocation *in)
 {
     const pg_command *command = in->command;
     pg_parse_result parsed;
-    if (command->missing != NULL) {
-        if (!asks_for_help(in))
-            return pg_err(PG_ERR_UNSUPPORTED, "'%s' is not available in this version: it needs %s",
-                          in->program, command->missing);
-        answer_help(in);
-        return NULL;
-    }
     void *values = pg_arena_alloc(in->arena, 1, command->values_size);
     PG_TRY(pg_options_parse(command, in->words, in->n_words, values, in->arena, &parsed));
     if (parsed.help) {
         answer_help(in);
         return NULL;
     }
+    if (command->missing != NULL && command->n_groups == 0)
+        return missing_command(in);
     if (parsed.n_unrecognized > 0)
         return report_unrecognized(in, &parsed);
     PG_TRY(pg_options_finish(command, values, &parsed, in->arena));
+    if (command->missing != NULL)
+        return missing_command(in);
     if (command->prepare != NULL)
         command->prepare(values);
     return command->brackets ? run_bracketed(in, values) : command->run(values, in->arena);

@@ -76,7 +76,7 @@ class Errors(Case):
         for words, needs in ((["--fp16"], "TensorRT"), (["--tf"], "the TensorFlow runtime"),
                              (["--trt-min-shapes", "x:[1]"], "TensorRT"),
                              (["--workspace", "1G"], "TensorRT"),
-                             (["--data-loader-script", "a.py"], "the Python bridge"),
+                             (["--data-loader-script", "a.py"], "Python scripts, which are not supported yet"),
                              (["--gen-script", "-"], "script generation")):
             result = self.run_it("run", *words, rc=1)
             self.assertIn(f"'{words[0]}' is not available in this version: it needs {needs}" if words[0] != "--gen-script"
@@ -180,7 +180,7 @@ class Tables(Case):
 
     def test_completion(self):
         self.assertEqual(self.run_it("--complete", "ru").out, "run\n")
-        self.assertEqual(self.run_it("--complete", "inspect", "d").out, "data\ndiff-tactics\n")
+        self.assertEqual(self.run_it("--complete", "inspect", "d").out, "data\ndiff-tactics\ndiff\n")
         self.assertIn("--iterations\n", self.run_it("--complete", "run", "--it").out)
         self.assertEqual(self.run_it("--complete", "run", "--compare", "in").out, "indices\n")
         self.assertEqual(self.run_it("--complete", "run", "--load-inputs", "").out, "")

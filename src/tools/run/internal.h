@@ -11,6 +11,7 @@
  *     judge.c    validation and comparison of live and loaded runs
  *     reports.c  reports for people and for continuous integration
  *     describe.c names, types and shapes as text
+ *     saved.c    `inspect diff`: the comparison alone, of saved outputs
  */
 #ifndef PG_TOOLS_RUN_INTERNAL_H
 #define PG_TOOLS_RUN_INTERNAL_H
@@ -43,6 +44,12 @@ typedef struct run_args {
     pg_args_thresholds thresholds;
     pg_args_reports reports;
 } run_args;
+
+/* ---- run.c ---- */
+
+/* Everything after the options were checked for what a model and runners need: inference where there are runners,
+ * comparison, reports. */
+PG_MUST_USE pg_status run_execute(const run_args *args, pg_arena *arena);
 
 /* ---- source.c ---- */
 

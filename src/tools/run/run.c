@@ -148,7 +148,6 @@ static pg_status check(const run_args *args, pg_arena *arena)
         return pg_err(PG_ERR_INVALID, "--range-report needs a model");
     if (args->model.path == NULL && args->simple.tolerance != NULL)
         return pg_err(PG_ERR_INVALID, "--tolerance auto needs the ONNX model, to measure with");
-    PG_TRY(check_overlap(args, arena));
     pg_args_warn_onnx_save(&args->onnx_save);
     warn_idle(args, &pg_group_onnxrt, &args->onnxrt, "--onnxrt", arena);
     warn_idle(args, &pg_group_native, &args->native, "--native --onnx --trt", arena);
@@ -161,6 +160,13 @@ static pg_status check(const run_args *args, pg_arena *arena)
                 "(e.g. --load-inputs/--save-inputs/--save-input-blob/--data-loader-script) will be "
                 "ignored. Comparison will use only the loaded outputs.");
     }
+    return NULL;
+}
+
+/* What every comparison must satisfy, with or without runners. */
+static pg_status check_comparison(const run_args *args, pg_arena *arena)
+{
+    PG_TRY(check_overlap(args, arena));
     for (size_t i = 0; i < args->compare.n_functions; i++)
         if (args->compare.functions[i] == PG_COMPARE_PERCEPTUAL)
             return pg_err(PG_ERR_UNAVAILABLE, "%s", pg_compare_perceptual_reason);
@@ -396,10 +402,10 @@ static pg_status conclude(run_state *state)
     return pg_status_first(status, verdict);
 }
 
-static pg_status run(void *values, pg_arena *arena)
+pg_status run_execute(const run_args *args, pg_arena *arena)
 {
-    run_state state = {.args = values};
-    PG_TRY(check(state.args, arena));
+    run_state state = {.args = args};
+    PG_TRY(check_comparison(args, arena));
     run_reports_begin(&state.reports, state.args);
     pg_status status = infer_and_compare(&state, arena);
     /* What was inferred so far is saved even when something went wrong later. */
@@ -416,6 +422,12 @@ static pg_status run(void *values, pg_arena *arena)
     pg_run_results_deinit(&state.sequential);
     pg_model_unref(state.model);
     return status;
+}
+
+static pg_status run(void *values, pg_arena *arena)
+{
+    PG_TRY(check(values, arena));
+    return run_execute(values, arena);
 }
 
 const pg_command pg_command_run = {

@@ -5,11 +5,11 @@
 typedef struct values {
     int verbose;
     bool flag, flap;
-    const char *model, *out;
+    const char *model, *out, *kind, *own_kind;
     pg_opt_int seed;
     pg_opt_float quantile;
     pg_opt_text blob, first;
-    pg_arg_list list, any, runners, mode, rest;
+    pg_arg_list list, any, runners, mode, rest, codes;
 } values;
 
 static const pg_option rows[] = {
@@ -30,6 +30,13 @@ static const pg_option rows[] = {
     {"--flap-too", PG_FIELD(values, flap), .flags = PG_OPTION_OURS, .exclusive = "f"},
     {"--save", PG_FIELD(values, out), .flags = PG_OPTION_PATH},
     {"--check", PG_FIELD(values, rest), .arity = PG_ARITY_REST},
+    {"--detail", PG_FIELD(values, out), .choices = "low|high", .flags = PG_OPTION_NAMED_TOO},
+    {"--kind-of-model", PG_FIELD(values, kind), .choices = "onnx|engine"},
+    {"--kind", PG_FIELD(values, own_kind), .choices = "small|large", .flags = PG_OPTION_OURS},
+    {"--code", PG_FIELD(values, codes), .flags = PG_OPTION_INTEGERS},
+    {"--limit", .type = PG_ARG_LIST, .syntax = PG_SYNTAX_NAMED_BYTES, .missing = "TensorRT"},
+    {"--budget", .type = PG_ARG_TEXT, .syntax = PG_SYNTAX_SHARE, .missing = "TensorRT"},
+    {"--min-shapes", .type = PG_ARG_LIST, .syntax = PG_SYNTAX_SHAPES, .missing = "TensorRT"},
     {"--fp16 --half", .type = PG_ARG_FLAG, .missing = "TensorRT"},
 };
 static const pg_group group = {"Group", rows, PG_COUNT(rows)};
@@ -168,7 +175,64 @@ TEST(missing_systems)
 {
     CHECK_OK(parse("--half"));
     CHECK_ERR(pg_options_finish(&command, &got, &result, &arena), PG_ERR_UNSUPPORTED,
-              "option '--fp16' is not available in this version: it needs TensorRT");
+              "option '--half' is not available in this version: it needs TensorRT");
+}
+
+/* The error of the checks after a parse that went well. */
+static pg_status finish(const char *line)
+{
+    PG_TRY(parse(line));
+    return pg_options_finish(&command, &got, &result, &arena);
+}
+
+TEST(wrong_words_come_before_missing_systems)
+{
+    CHECK_ERR(finish("--half --limit workspace:16MB"), PG_ERR_INVALID,
+              "option '--limit': '16MB' is not a number of bytes: write 16000000, 16e6, or 16M (K, M, G)");
+    CHECK_ERR(finish("--limit 16M"), PG_ERR_INVALID, "option '--limit': '16M' is not 'name:size'");
+    CHECK_ERR(finish("--limit workspace:16M x:1e6"), PG_ERR_UNSUPPORTED, "it needs TensorRT");
+    CHECK_ERR(finish("--budget 101%"), PG_ERR_INVALID,
+              "option '--budget': '101%' is not a percentage from 0% to 100%");
+    CHECK_ERR(finish("--budget=50%"), PG_ERR_UNSUPPORTED, "it needs TensorRT");
+    CHECK_ERR(finish("--min-sh x:[1,b]"), PG_ERR_INVALID,
+              "option '--min-shapes': dim 'b' of 'x:[1,b]' is not a number");
+}
+
+TEST(numbers_in_lists)
+{
+    CHECK_OK(parse("--code 1 -2 1_000"));
+    CHECK_INT(got.codes.count, 3);
+    CHECK_ERR(parse("--code 1 x"), PG_ERR_USAGE, "argument --code: invalid int value: 'x'");
+}
+
+TEST(choices_beside_named_values)
+{
+    CHECK_OK(parse("--detail layer:low"));
+    CHECK(is(got.out, "layer:low"));
+    CHECK_ERR(parse("--detail lo"), PG_ERR_USAGE, "invalid choice: 'lo' (choose from 'low', 'high')");
+}
+
+TEST(own_names_give_way_to_abbreviations)
+{
+    CHECK_OK(parse("--kind small"));
+    CHECK(is(got.own_kind, "small") && got.kind == NULL);
+    CHECK_OK(parse("--kind=onnx"));
+    CHECK(is(got.kind, "onnx") && got.own_kind == NULL);
+    CHECK_OK(parse("--kind onnx"));
+    CHECK(is(got.kind, "onnx") && got.own_kind == NULL);
+    CHECK_ERR(parse("--kind huge"), PG_ERR_USAGE, "argument --kind: invalid choice: 'huge'");
+    CHECK_ERR(parse("--kind"), PG_ERR_USAGE, "argument --kind: expected one argument");
+}
+
+TEST(commands_without_abbreviations)
+{
+    const char *words[] = {"--see", "3"};
+    pg_command exact = command;
+    exact.exact_names = true;
+    got = (values){0};
+    CHECK_OK(pg_options_parse(&exact, words, 2, &got, &arena, &result));
+    CHECK(!got.seed.set);
+    CHECK_INT(result.n_unrecognized, 1);
 }
 
 TEST(help)
@@ -195,6 +259,11 @@ int main(int argc, char **argv)
     RUN(errors);
     RUN(required);
     RUN(missing_systems);
+    RUN(wrong_words_come_before_missing_systems);
+    RUN(numbers_in_lists);
+    RUN(choices_beside_named_values);
+    RUN(own_names_give_way_to_abbreviations);
+    RUN(commands_without_abbreviations);
     RUN(help);
     pg_arena_deinit(&arena);
     printf("1..%d\n", pg_test_number);
