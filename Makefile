@@ -25,7 +25,7 @@ TOOL_PROGRAMS := $(TOOL_SOURCES:tests/tools/%.c=$(OUT)/tests/tools/%)
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:tests/%.c=$(OUT)/tests/%)
 
-.PHONY: all tests check demo bench format lint fuzz fuzz-programs clean install
+.PHONY: all tests check demo bench format lint fuzz fuzz-programs clean install library uninstall
 all: $(PROGRAM)
 ifeq ($(PROFILE),release)
 all: build/polygraphy
@@ -41,7 +41,7 @@ $(LIBRARY): $(LIB_OBJECTS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(OUT)/obj/%.o: src/%.c
+$(OUT)/obj/%.o: src/%.c mk/flags.mk
 	@mkdir -p $(@D)
 	@echo "  CC $<"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -60,6 +60,7 @@ $(OUT)/tests/%: tests/%.c $(LIBRARY)
 tests: all $(UNIT_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
 
+include mk/library.mk
 include mk/tasks.mk
 
 clean:

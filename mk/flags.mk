@@ -2,7 +2,8 @@
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
 	-Wundef -Wwrite-strings -Wno-unused-parameter -Wno-format-nonliteral -Wno-missing-field-initializers
 CPPFLAGS := -Isrc -Iinclude -D_GNU_SOURCE
-CFLAGS := -std=c17 -g $(WARNINGS) -fno-math-errno -fvisibility=hidden
+# The same objects make the program and the shared library, whose only symbols are those of include/polygraphy.h.
+CFLAGS := -std=c17 -g $(WARNINGS) -fno-math-errno -fvisibility=hidden -fPIC
 # Floating point follows IEEE 754 as written: no fused multiply-add unless a kernel asks for it.
 CFLAGS += -ffp-contract=off
 LDFLAGS := -pthread

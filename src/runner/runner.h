@@ -55,6 +55,10 @@ PG_MUST_USE pg_status pg_runner_activate(pg_runner *runner);
 /* Checks the feed against the inputs first: a missing or unknown name, another element type or a shape that
  * contradicts the fixed dims is PG_ERR_INVALID naming input, expected and found. On error `out` is empty. */
 PG_MUST_USE pg_status pg_runner_infer(pg_runner *runner, const pg_feed *feed, pg_feed *out);
+/* The feed as the active runner wants it: inputs of nearly the same name, type cast, dims rearranged without
+ * changing their product, each with a warning. `out` shares what needs no change; it is zeroed by the caller
+ * and the caller's on errors too. */
+PG_MUST_USE pg_status pg_runner_fit(pg_runner *runner, const pg_feed *feed, pg_feed *out);
 void pg_runner_deactivate(pg_runner *runner);
 void pg_runner_free(pg_runner *runner); /* NULL is fine */
 

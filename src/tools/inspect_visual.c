@@ -2,10 +2,10 @@
 
 #include "base/file.h"
 #include "base/serve.h"
+#include "base/version.h"
 #include "compare/plot/plot.h"
 #include "draw/draw.h"
 #include "log/log.h"
-#include "tools/version.h"
 
 enum { DEFAULT_PORT = 8000 };
 

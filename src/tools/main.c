@@ -4,10 +4,10 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "base/version.h"
 #include "cli/help.h"
 #include "log/log.h"
 #include "tools/tools.h"
-#include "tools/version.h"
 
 enum { MAX_CHILDREN = 32 };
 

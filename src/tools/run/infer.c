@@ -41,7 +41,7 @@ static pg_status infer(pg_runner *runner, const pg_feed *feed, pg_feed *out)
     if (pg_interrupted())
         return pg_err(PG_ERR_INTERRUPTED, "stopped by Ctrl-C");
     pg_feed fitted = {0};
-    pg_status status = run_source_fit(feed, runner, &fitted);
+    pg_status status = pg_runner_fit(runner, feed, &fitted);
     if (status == NULL)
         status = pg_runner_infer(runner, &fitted, out);
     pg_feed_deinit(&fitted);

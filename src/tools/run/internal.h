@@ -2,7 +2,7 @@
  *
  *     run.c      the command: its options, the checks between them, the order of the work
  *     infer.c    runners: made, activated, fed; latencies
- *     source.c   where the inputs come from, and how they are made to fit a runner
+ *     source.c   where the inputs come from
  *     save.c     what is written: inputs, outputs, report
  *     profile.c  where the built-in engine's time goes
  *     probe.c    extra runs of the built-in engine
@@ -66,9 +66,6 @@ PG_MUST_USE pg_status run_source_open(run_source *source, const run_args *args, 
 PG_MUST_USE pg_status run_source_get(run_source *source, size_t index, pg_feed *out);
 /* What the random inputs will look like, when the user said something about it. */
 void run_source_announce(const run_args *args);
-/* The feed as the runner wants it: inputs of nearly the same name, type cast, dims rearranged without
- * changing their product, each with a warning. `out` shares what needs no change. */
-PG_MUST_USE pg_status run_source_fit(const pg_feed *feed, pg_runner *runner, pg_feed *out);
 void run_source_close(run_source *source);
 
 /* ---- save.c ---- */

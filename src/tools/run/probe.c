@@ -15,7 +15,7 @@ pg_status run_probe_infer(run_probe *probe, size_t index, const pg_observer *obs
     pg_feed feed = {0}, fitted = {0};
     pg_status status = run_source_get(&probe->source, index, &feed);
     if (status == NULL)
-        status = run_source_fit(&feed, probe->runner, &fitted);
+        status = pg_runner_fit(probe->runner, &feed, &fitted);
     pg_session_observe(pg_runner_native_session(probe->runner), observer);
     if (status == NULL)
         status = pg_runner_infer(probe->runner, &fitted, out);

@@ -4,12 +4,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "log/log.h"
 #include "report/report.h"
 #include "tensor/stats.h"
 #include "tools/run/internal.h"
 #include "tools/tools.h"
-#include "tools/version.h"
 
 bool run_reports_wanted(const run_args *args)
 {

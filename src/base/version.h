@@ -1,6 +1,6 @@
 /* The program's version, stated once. */
-#ifndef PG_TOOLS_VERSION_H
-#define PG_TOOLS_VERSION_H
+#ifndef PG_BASE_VERSION_H
+#define PG_BASE_VERSION_H
 
 #define PG_VERSION "0.1.0"
 /* The version of Polygraphy whose tools, options, files and log lines this program follows. */
