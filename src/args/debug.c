@@ -31,8 +31,6 @@ static const pg_option artifact_rows[] = {
 const pg_group pg_group_debug_artifacts = {"Artifact Sorting", artifact_rows, PG_COUNT(artifact_rows)};
 
 static const pg_option loop_rows[] = {
-    {"--iter-artifact --intermediate-artifact", .type = PG_ARG_TEXT, .missing = LOOP, .flags = PG_OPTION_PATH,
-     .help = "the file that each round writes anew (default: polygraphy_debug.engine, or .onnx)"},
     {"--no-remove-intermediate", .type = PG_ARG_FLAG, .missing = LOOP, .help = "keep that file at the end"},
     {"--iter-info --iteration-info", .type = PG_ARG_TEXT, .missing = LOOP, .flags = PG_OPTION_PATH,
      .help = "write the number of the round to a JSON file"},

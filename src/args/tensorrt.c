@@ -23,7 +23,7 @@ static const pg_option config_rows[] = {
     MISSING_FLAG("--fp8", TRT, "allow 8-bit floats"),
     MISSING_FLAG("--int8", TRT, "allow 8-bit integers, calibrating where needed"),
     {"--precision-constraints", .type = PG_ARG_TEXT, .choices = "prefer|obey|none", .missing = TRT,
-     .flags = PG_OPTION_NAMED_TOO,
+     .default_text = "none", .flags = PG_OPTION_NAMED_TOO,
      .help = "how binding the precisions set on layers are; layer:type is --layer-precisions layer:type with "
              "obey"},
     MISSING_FLAG("--sparse-weights", TRT, "allow kernels for 2:4 sparse weights"),
@@ -76,7 +76,9 @@ const pg_group pg_group_trt_plugins = {"TensorRT Plugin Loading", plugin_rows, P
 static const pg_option parser_rows[] = {
     MISSING_LIST("--onnx-flags", TRT, "flags of TensorRT's ONNX parser"),
     MISSING_FLAG("--plugin-instancenorm", TRT, "use the plugin for instance normalization"),
-    MISSING_FLAG("--enable-uint8-asymmetric-quantization-dla", TRT, "uint8 quantization on the accelerator"),
+    {"--enable-uint8-asymmetric-quantization-dla", .type = PG_ARG_FLAG, .missing = TRT,
+     .deprecated = "--onnx-flags ENABLE_UINT8_AND_ASYMMETRIC_QUANTIZATION_DLA",
+     .help = "uint8 quantization on the accelerator"},
 };
 const pg_group pg_group_trt_parser = {"ONNX-TRT Parser Flags", parser_rows, PG_COUNT(parser_rows)};
 

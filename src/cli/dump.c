@@ -29,26 +29,32 @@ static const char *type_name(const pg_option *row)
         [PG_ARG_FLAG] = "bool",   [PG_ARG_COUNT] = "count", [PG_ARG_TEXT] = "str", [PG_ARG_INT] = "int",
         [PG_ARG_FLOAT] = "float", [PG_ARG_MAYBE] = "str",   [PG_ARG_LIST] = "str",
     };
-    return names[row->type];
+    if (pg_option_arity(row) == PG_ARITY_NONE && row->type == PG_ARG_LIST)
+        return "bool";
+    return (row->flags & PG_OPTION_INTEGERS) != 0 ? "int" : names[row->type];
 }
 
-static void dump_option(const char *path, const pg_bound_option *option, pg_buf *out)
+static void dump_option(const pg_command *command, const char *path, const pg_bound_option *option,
+                        pg_buf *out)
 {
     const pg_option *row = option->row;
     char arity = (char)pg_option_arity(row);
-    pg_buf_printf(out, "%s\t%s\t%s\t%s\t%.*s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", path, row->names, type_name(row),
-                  row->default_text != NULL ? row->default_text : "", arity != '1', &arity,
+    if (option->required && arity == PG_ARITY_OPTIONAL)
+        arity = PG_ARITY_ONE;
+    pg_buf_printf(out, "%s\t%s\t%s\t%s\t%.*s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", path, row->names,
+                  type_name(row), row->default_text != NULL ? row->default_text : "", arity != '1', &arity,
                   row->choices != NULL ? row->choices : "", row->implied != NULL ? row->implied : "",
                   option->required ? "yes" : "", row->exclusive != NULL ? row->exclusive : "",
                   option->group->title != NULL ? option->group->title : "",
-                  row->missing != NULL ? row->missing : "", (row->flags & PG_OPTION_OURS) != 0 ? "ours" : "");
+                  row->missing != NULL ? row->missing : "", option->ours ? "ours" : "",
+                  row->deprecated != NULL ? row->deprecated : "", command->exact_names ? "exact" : "");
 }
 
 static void dump_command(const pg_command *command, const char *path, pg_arena *arena, pg_buf *out)
 {
     pg_bound_options options = pg_options_bind(command, NULL, arena);
     for (size_t i = 0; i < options.count; i++)
-        dump_option(path[0] != '\0' ? path : "(root)", &options.items[i], out);
+        dump_option(command, path[0] != '\0' ? path : "(root)", &options.items[i], out);
     for (const pg_command *const *child = command->children; child != NULL && *child != NULL; child++)
         dump_command(*child,
                      pg_arena_printf(arena, "%s%s%s", path, path[0] != '\0' ? " " : "", (*child)->name),
@@ -58,8 +64,9 @@ static void dump_command(const pg_command *command, const char *path, pg_arena *
 void pg_help_dump(const pg_command *root, pg_arena *arena)
 {
     pg_buf out = {0};
-    pg_buf_puts(
-        &out, "tool\tflags\ttype\tdefault\tnargs\tchoices\tconst\trequired\tmutex\tgroup\tmissing\torigin\n");
+    pg_buf_puts(&out,
+                "tool\tflags\ttype\tdefault\tnargs\tchoices\tconst\trequired\tmutex\tgroup\tmissing\torigin\t"
+                "deprecated\tnames\n");
     dump_command(root, "", arena, &out);
     fwrite(out.ptr, 1, out.len, stdout);
     pg_buf_deinit(&out);

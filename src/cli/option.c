@@ -25,6 +25,7 @@ static void bind_row(const pg_group_use *use, const pg_option *row, void *values
     if (names_contain(use->without, bound.names[0]))
         return;
     bound.required = (row->flags & PG_OPTION_REQUIRED) != 0 || names_contain(use->required, bound.names[0]);
+    bound.ours = (row->flags & PG_OPTION_OURS) != 0 || names_contain(use->ours, bound.names[0]);
     if (values != NULL && row->missing == NULL)
         bound.field = (char *)values + use->offset + row->offset;
     out->items[out->count++] = bound;

@@ -143,6 +143,7 @@ typedef struct pg_group_use {
     size_t offset;        /* of the group's values in the command's */
     const char *without;  /* names of rows this command does not have, separated by blanks; may be NULL */
     const char *required; /* names of rows this command cannot do without; may be NULL */
+    const char *ours;     /* names of rows that the peer's command does not have; may be NULL */
 } pg_group_use;
 
 typedef struct pg_command pg_command;
@@ -170,7 +171,7 @@ typedef struct pg_bound_option {
     const pg_option *row;
     const pg_group *group;
     void *field; /* NULL when there are no values or the row is missing */
-    bool required;
+    bool required, ours;
     size_t n_names;
     pg_str names[4];
     /* After a parse: the name the option was first given by, and the words of its last use. */

@@ -77,7 +77,7 @@ static void add_prefix_matches(const parser *p, pg_str prefix, bool ours, match_
         *PG_VEC_ADD(out) = (match){NULL, help_names[1]};
     for (size_t i = 0; i < p->options.count; i++) {
         pg_bound_option *option = &p->options.items[i];
-        if (pg_option_is_positional(option->row) || ((option->row->flags & PG_OPTION_OURS) != 0) != ours)
+        if (pg_option_is_positional(option->row) || option->ours != ours)
             continue;
         for (size_t j = 0; j < option->n_names; j++)
             if (pg_str_starts(option->names[j], prefix))
@@ -116,8 +116,8 @@ static pg_bound_option *find_hidden(const parser *p, const pg_bound_option *ours
 {
     const char *value = w->explicit != NULL ? w->explicit : w < p->words + p->n_words - 1 ? w[1].text : NULL;
     match_list matches = {0};
-    if (ours == NULL || (ours->row->flags & PG_OPTION_OURS) == 0 || ours->row->choices == NULL ||
-        value == NULL || is_choice(ours->row, value))
+    if (ours == NULL || !ours->ours || ours->row->choices == NULL || value == NULL ||
+        is_choice(ours->row, value))
         return NULL;
     add_prefix_matches(p, w->spelling, false, &matches);
     pg_bound_option *hidden =

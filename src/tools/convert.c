@@ -61,7 +61,8 @@ static const pg_group_use groups[] = {
     {&pg_group_trt_network},
     {&pg_group_trt_engine, .without = "--load-runtime --dla-workspace-allocation-strategy --trt-engine"},
     {&pg_group_trt_parser},
-    {&pg_group_onnxrt, offsetof(convert_args, onnxrt), .without = "--graph-optimization-level --ort-library"},
+    {&pg_group_onnxrt, offsetof(convert_args, onnxrt), .without = "--graph-optimization-level --ort-library",
+     .ours = "--providers"},
     USE(group_own, own),
 };
 

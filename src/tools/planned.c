@@ -178,25 +178,45 @@ PLANNED(pg_command_surgeon_weight_reconstruct, "weight-reconstruct", EDIT,
 
 /* ---- debug ---- */
 
+#define ARTIFACT_ROW(default_)                                                                    \
+    {                                                                                             \
+        "--iter-artifact --intermediate-artifact", .type = PG_ARG_TEXT, .default_text = default_, \
+                                                   .missing = LOOP, .flags = PG_OPTION_PATH,      \
+                                                   .help = "the file that each round writes anew" \
+    }
+
 #define CHECK                     \
     {&pg_group_debug_check},      \
     {                             \
         &pg_group_debug_artifacts \
     }
 #define TENSORRT                                                                                           \
-    {&pg_group_trt_config}, {&pg_group_trt_plugins}, {&pg_group_trt_parser}, {&pg_group_trt_network},      \
+    {&pg_group_trt_plugins}, {&pg_group_trt_parser}, {&pg_group_trt_network},                              \
     {                                                                                                      \
         &pg_group_trt_engine, .without = "--load-runtime --dla-workspace-allocation-strategy --trt-engine" \
     }
 
+static const pg_option build_rows[] = {ARTIFACT_ROW("polygraphy_debug.engine")};
+static const pg_group build_group = {NULL, build_rows, PG_COUNT(build_rows)};
 static const pg_group_use build_groups[] = {
-    LOGGING,   CHECK,   {&pg_group_debug_loop, .without = "--load-debug-replay --save-debug-replay"},
-    ANY_MODEL, SHAPES,  LOAD,
-    DATA,      TENSORRT};
+    LOGGING,
+    {&build_group},
+    {&pg_group_trt_config},
+    CHECK,
+    {&pg_group_debug_loop, .without = "--load-debug-replay --save-debug-replay"},
+    ANY_MODEL,
+    SHAPES,
+    LOAD,
+    DATA,
+    TENSORRT};
 PLANNED(pg_command_debug_build, "build", TRT_LOOP, "Build an engine again and again.", build_groups,
         .exact_names = true);
 
 static const pg_option precision_rows[] = {
+    ARTIFACT_ROW("polygraphy_debug.engine"),
+    {"--precision-constraints", .type = PG_ARG_TEXT, .choices = "prefer|obey|none", .default_text = "obey",
+     .missing = "TensorRT", .flags = PG_OPTION_NAMED_TOO,
+     .help = "how binding the precisions set on layers are"},
     {"--mode", .type = PG_ARG_TEXT, .choices = "bisect|linear", .default_text = "bisect", .missing = LOOP,
      .help = "how the search moves"},
     {"--dir --direction", .type = PG_ARG_TEXT, .choices = "forward|reverse", .default_text = "forward",
@@ -211,14 +231,21 @@ static const pg_option precision_rows[] = {
      .help = "make every tensor an output"},
 };
 static const pg_group precision_group = {NULL, precision_rows, PG_COUNT(precision_rows)};
-static const pg_group_use precision_groups[] = {
-    LOGGING,   CHECK,    {&pg_group_debug_loop, .without = "--until"},
-    ANY_MODEL, SHAPES,   LOAD,
-    DATA,      TENSORRT, {&precision_group}};
+static const pg_group_use precision_groups[] = {LOGGING,
+                                                CHECK,
+                                                {&pg_group_debug_loop, .without = "--until"},
+                                                ANY_MODEL,
+                                                SHAPES,
+                                                LOAD,
+                                                DATA,
+                                                {&pg_group_trt_config, .without = "--precision-constraints"},
+                                                TENSORRT,
+                                                {&precision_group}};
 PLANNED(pg_command_debug_precision, "precision", TRT_LOOP, "Find the layers that need a higher precision.",
         precision_groups, .exact_names = true);
 
 static const pg_option reduce_rows[] = {
+    ARTIFACT_ROW("polygraphy_debug.onnx"),
     MODEL_SHAPES_ROW(LOOP),
     OUTPUT_ROW(LOOP, "where to save the smallest model that fails"),
     NO_SHAPES_ROW(LOOP),
@@ -247,7 +274,7 @@ PLANNED(pg_command_debug_reduce, "reduce", LOOP, "Find the smallest model that f
         .exact_names = true);
 
 static const pg_group_use repeat_groups[] = {
-    LOGGING, CHECK, {&pg_group_debug_loop, .without = "--iter-artifact --no-remove-intermediate"}};
+    LOGGING, CHECK, {&pg_group_debug_loop, .without = "--no-remove-intermediate"}};
 PLANNED(pg_command_debug_repeat, "repeat", LOOP, "Repeat a command and sort its artifacts.", repeat_groups,
         .exact_names = true);
 
