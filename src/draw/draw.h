@@ -7,7 +7,8 @@
  *     pg_drawing_svg(&drawing, &style, &text);
  *     pg_drawing_deinit(&drawing);
  *
- * Weights and nodes of type Constant are no boxes: they belong to the nodes that read them. A graph of more
+ * Weights and nodes of type Constant are no boxes: they belong to the nodes that read them; of many outputs
+ * only those that no node reads are. A graph of more
  * boxes than allowed is drawn with boxes that stand for several nodes of one scope (nodes whose names start
  * alike and that follow one another), so that the picture stays usable. Any graph can be drawn, also one that
  * is not sorted or not valid. A drawing borrows from its graph. */
@@ -34,6 +35,7 @@ typedef struct pg_draw_box {
     bool has_colour, marked; /* marked: a thick red frame */
     uint8_t colour[3];
     const char *note; /* second line instead of `detail` */
+    const char *link; /* id on the page that a click goes to, instead of the style's */
     /* Its middle, once laid out. */
     double x, y, width, height;
     uint32_t layer;

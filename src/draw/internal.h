@@ -15,6 +15,9 @@ pg_str pg_draw_scope(pg_str name, size_t depth);
 
 /* ---- Layout (layers.c, order.c, place.c) ---- */
 
+/* Room for the texts. */
+void pg_draw_size_box(pg_draw_box *box);
+
 /* What lies in a layer: a box, or a bend of a curve that passes through. */
 typedef struct pg_draw_item {
     uint32_t box; /* of a bend: the box its curve comes from */

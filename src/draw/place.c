@@ -152,6 +152,8 @@ static void place_links(pg_drawing *drawing, const pg_draw_layout *layout, const
 void pg_drawing_lay_out(pg_drawing *drawing)
 {
     pg_draw_layout layout;
+    for (size_t i = 0; i < drawing->n_boxes; i++)
+        pg_draw_size_box(&drawing->boxes[i]);
     pg_draw_make_layers(drawing, &layout);
     pg_draw_order_layers(&layout);
     pg_draw_place_items(&layout);

@@ -7,7 +7,7 @@
 #include "draw/internal.h"
 #include "onnx/text.h"
 
-enum { LABEL = 28, LETTER = 7, PADDING = 22, LINE = 15, LISTED_OPS = 6 };
+enum { LABEL = 28, LETTER = 7, PADDING = 22, LINE = 15, LISTED_OPS = 6, MANY_OUTPUTS = 8 };
 
 typedef PG_VEC(pg_draw_edge) edge_list;
 
@@ -15,6 +15,7 @@ typedef struct scene {
     const pg_graph *graph;
     pg_drawing *drawing;
     pg_map producers; /* tensor -> box + 1 */
+    pg_map read;      /* tensors that nodes read */
     edge_list edges;
 } scene;
 
@@ -92,12 +93,13 @@ static char *cut_type(pg_arena *arena, pg_str text)
                            to < text.len ? "\u2026" : "");
 }
 
-static void size_box(pg_draw_box *box)
+void pg_draw_size_box(pg_draw_box *box)
 {
-    size_t longest = characters(box->label), detail = box->detail != NULL ? characters(box->detail) : 0;
-    longest = PG_MAX(PG_MAX(longest, detail * 6 / 7), 4);
+    const char *second = box->note != NULL ? box->note : box->detail;
+    size_t longest = characters(box->label), below = second != NULL ? characters(second) : 0;
+    longest = PG_MAX(PG_MAX(longest, below * 6 / 7), 4);
     box->width = (double)longest * LETTER + PADDING;
-    box->height = box->detail != NULL ? 2 * LINE + 8 : LINE + 11;
+    box->height = second != NULL ? 2 * LINE + 8 : LINE + 11;
 }
 
 /* ---- Boxes ---- */
@@ -120,7 +122,6 @@ static void add_end(scene *s, pg_draw_kind kind, const pg_value_info *info)
     box->tip = pg_arena_printf(arena, "%s %" PG_STR_FMT "\n%s", kind == PG_DRAW_INPUT ? "input" : "output",
                                PG_STR_ARG(info->name), pg_buf_cstr(&type));
     pg_buf_deinit(&type);
-    size_box(box);
 }
 
 static void add_inputs(scene *s)
@@ -158,7 +159,6 @@ static void fill_node_box(pg_draw_box *box, const pg_node *node, pg_arena *arena
     box->label = shorten(arena, node->op_type.len > 0 ? node->op_type : PG_STR("(no operator)"));
     box->tip = pg_arena_cstr(arena, pg_buf_str(&tip));
     pg_buf_deinit(&tip);
-    size_box(box);
 }
 
 static int compare_counts(const void *a, const void *b)
@@ -200,7 +200,6 @@ static void fill_group_box(pg_draw_box *box, const pg_node *nodes, const size_t 
     box->tip =
         pg_arena_printf(arena, "%" PG_STR_FMT "\n%zu nodes: %s", PG_STR_ARG(scope), count, pg_buf_cstr(&tip));
     pg_buf_deinit(&tip);
-    size_box(box);
 }
 
 /* ---- Order ---- */
@@ -257,6 +256,7 @@ static void add_node_boxes(scene *s, size_t most)
 static void add_edge(scene *s, pg_str tensor, size_t to)
 {
     uintptr_t from = (uintptr_t)pg_map_find(&s->producers, tensor);
+    pg_map_put(&s->read, tensor, NULL);
     if (from != 0 && from - 1 != to)
         PG_VEC_PUSH(&s->edges, ((pg_draw_edge){(uint32_t)(from - 1), (uint32_t)to, tensor, 1}));
 }
@@ -283,6 +283,11 @@ static void add_node_edges(scene *s, const pg_node *node, size_t to)
         for (size_t k = 0; attr->type == PG_ATTR_GRAPHS && k < attr->count; k++)
             add_inner_edges(s, attr->graphs[k], to);
     }
+}
+
+static bool is_read(const scene *s, pg_str tensor)
+{
+    return pg_map_has(&s->read, tensor);
 }
 
 static int compare_edges(const void *a, const void *b)
@@ -326,12 +331,16 @@ void pg_drawing_make(const pg_graph *graph, size_t most_boxes, pg_drawing *out)
     for (size_t i = 0; i < graph->n_nodes; i++)
         if (out->box_of_node[i] != PG_DRAW_NO_BOX)
             add_node_edges(&s, &graph->nodes[i], out->box_of_node[i]);
+    bool many = graph->n_outputs > MANY_OUTPUTS; /* marked ones: their nodes are enough */
     for (size_t i = 0; i < graph->n_outputs; i++) {
+        if (many && is_read(&s, graph->outputs[i].name))
+            continue;
         add_end(&s, PG_DRAW_OUTPUT, &graph->outputs[i]);
         add_edge(&s, graph->outputs[i].name, out->n_boxes - 1);
     }
     keep_edges(&s);
     pg_map_deinit(&s.producers);
+    pg_map_deinit(&s.read);
 }
 
 void pg_drawing_deinit(pg_drawing *drawing)

@@ -9,7 +9,7 @@ const char pg_draw_style_sheet[] =
     ".graph .small{font-size:10.5px;fill:#4a5564}\n"
     ".graph .light,.graph .light.small{fill:#fff}\n"
     ".graph rect{stroke:#6b7787;stroke-width:1}\n"
-    ".graph .end rect{fill:#e9ecf1;stroke:#8893a2}\n"
+    ".graph .end rect{stroke:#8893a2}\n"
     ".graph .group rect{stroke-width:1.6;stroke-dasharray:5 3}\n"
     ".graph .bad rect{stroke:#d0021b;stroke-width:3;stroke-dasharray:none}\n"
     ".graph path{fill:none;stroke:#9aa5b4;stroke-width:1.1}\n"
@@ -97,11 +97,14 @@ static void add_line(pg_buf *out, double x, double y, const char *class, const c
 static void add_box(pg_buf *out, const pg_draw_box *box, const pg_draw_style *style)
 {
     static const char *const classes[] = {"end", "end", "node", "group"};
+    static const uint8_t grey[3] = {0xe9, 0xec, 0xf1};
     uint8_t rgb[3];
     bool is_end = box->kind == PG_DRAW_INPUT || box->kind == PG_DRAW_OUTPUT;
     const char *second = box->note != NULL ? box->note : box->detail;
-    bool link = style->prefix != NULL && !is_end;
-    if (link)
+    bool link = box->link != NULL || (style->prefix != NULL && !is_end);
+    if (box->link != NULL)
+        pg_buf_printf(out, "<a href=\"#%s\">", box->link);
+    else if (link)
         pg_buf_printf(out, "<a href=\"#%s%zu\">", style->prefix, box->node);
     pg_buf_printf(out, "<g class=\"%s%s\">", classes[box->kind], box->marked ? " bad" : "");
     if (box->tip != NULL) {
@@ -112,14 +115,10 @@ static void add_box(pg_buf *out, const pg_draw_box *box, const pg_draw_style *st
     pg_buf_printf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.0f\" height=\"%.0f\" rx=\"%d\"",
                   box->x - box->width / 2, box->y - box->height / 2, box->width, box->height,
                   is_end ? 12 : 4);
-    bool light = false;
-    if (box->has_colour || !is_end) {
-        pg_draw_op_colour(box->label, rgb);
-        const uint8_t *fill = box->has_colour ? box->colour : rgb;
-        light = is_dark(fill);
-        pg_buf_printf(out, " fill=\"#%02x%02x%02x\"", fill[0], fill[1], fill[2]);
-    }
-    pg_buf_puts(out, "/>");
+    pg_draw_op_colour(box->label, rgb);
+    const uint8_t *fill = box->has_colour ? box->colour : is_end ? grey : rgb;
+    bool light = is_dark(fill);
+    pg_buf_printf(out, " fill=\"#%02x%02x%02x\"/>", fill[0], fill[1], fill[2]);
     add_line(out, box->x, second != NULL ? box->y - 3 : box->y + 4, light ? "light" : "", box->label);
     if (second != NULL)
         add_line(out, box->x, box->y + 11, light ? "light small" : "small", second);

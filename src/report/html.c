@@ -2,7 +2,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "compare/plot/picture.h"
+#include "draw/draw.h"
 #include "report/internal.h"
 #include "tensor/number_text.h"
 
@@ -43,7 +45,8 @@ static void add_head(pg_buf *out, const pg_report *report)
     pg_buf_puts(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");
     pg_svg_escape(out, subject);
-    pg_buf_printf(out, ": %s</title>\n<style>\n%s</style>\n</head>\n<body>\n", verdict, pg_html_style);
+    pg_buf_printf(out, ": %s</title>\n<style>\n%s%s</style>\n</head>\n<body>\n", verdict, pg_html_style,
+                  report->graph_of != NULL ? pg_draw_style_sheet : "");
     pg_buf_printf(out, "<h1><span class=\"badge %s\">%s</span>", verdict,
                   report->verdict == PG_REPORT_PASSED   ? "PASSED"
                   : report->verdict == PG_REPORT_FAILED ? "FAILED"
@@ -127,16 +130,45 @@ static void add_tolerance(pg_buf *out, const pg_output_comparison *output)
     pg_buf_puts(out, "</td>");
 }
 
-static void add_row(pg_buf *out, size_t iteration, const pg_output_comparison *output)
+enum { MOST_OPEN = 3 };
+
+/* What the rows and details of a pair are made with. */
+typedef struct pair_page {
+    pg_buf *out;
+    const pg_pair_comparison *pair;
+    const pg_html_graph *graph;
+    size_t n_open; /* details of failed outputs that are open from the start */
+} pair_page;
+
+/* Operator and place of the node that makes the output. */
+static void add_node_cells(const pair_page *page, const pg_output_comparison *output)
 {
+    const pg_node *node = pg_html_graph_node(page->graph, output->name0);
+    if (page->graph == NULL)
+        return;
+    if (node == NULL) {
+        pg_buf_puts(page->out, "<td></td><td class=\"n\"></td>");
+        return;
+    }
+    pg_buf op = {0};
+    pg_buf_add_str(&op, node->op_type);
+    add_cell(page->out, pg_buf_cstr(&op));
+    pg_buf_printf(page->out, "<td class=\"n\">%zu</td>", node->index);
+    pg_buf_deinit(&op);
+}
+
+static void add_row(void *context, size_t row, size_t iteration, const pg_output_comparison *output)
+{
+    const pair_page *page = context;
+    pg_buf *out = page->out, shape = {0};
     bool compared = output->problem == PG_COMPARED, numbers = compared && output->dtype0 != PG_STRING;
     bool simple = numbers && output->function == PG_COMPARE_SIMPLE;
     bool metric = compared && pg_metric_of(output->function) != NULL;
-    pg_buf shape = {0};
     if (compared)
         pg_report_shape(&shape, output);
-    pg_buf_printf(out, "<tr data-passed=\"%d\">", output->passed);
+    pg_buf_printf(out, "<tr id=\"row%zu\" data-passed=\"%d\">", row, output->passed);
     add_cell(out, output->name0);
+    add_node_cells(page, output);
     pg_buf_printf(out, "<td class=\"n\">%zu</td>", iteration);
     pg_buf_printf(out, "<td class=\"w\">%s</td>", pg_compare_function_label(output->function));
     pg_buf_printf(out, "<td class=\"%s\">%s</td>", output->passed ? "good" : "bad",
@@ -153,36 +185,18 @@ static void add_row(pg_buf *out, size_t iteration, const pg_output_comparison *o
     pg_buf_deinit(&shape);
 }
 
-typedef void (*visit_fn)(pg_buf *out, const pg_pair_comparison *pair, size_t iteration,
-                         const pg_output_comparison *output);
-
-static void visit_outputs(pg_buf *out, const pg_pair_comparison *pair, visit_fn visit)
+static void add_detail(void *context, size_t row, size_t iteration, const pg_output_comparison *output)
 {
-    for (size_t i = 0; i < pair->count; i++)
-        for (size_t f = 0; f < pair->iterations[i].n_functions; f++) {
-            const pg_function_comparison *function = &pair->iterations[i].functions[f];
-            for (size_t o = 0; o < function->count; o++)
-                visit(out, pair, i, &function->outputs[o]);
-        }
-}
-
-static void visit_row(pg_buf *out, const pg_pair_comparison *pair, size_t iteration,
-                      const pg_output_comparison *output)
-{
-    (void)pair;
-    add_row(out, iteration, output);
-}
-
-static void visit_detail(pg_buf *out, const pg_pair_comparison *pair, size_t iteration,
-                         const pg_output_comparison *output)
-{
-    pg_buf text = {0};
+    pair_page *page = context;
+    pg_buf *out = page->out, text = {0};
+    (void)row;
     if (output->picture == NULL && output->passed)
         return;
     pg_buf_printf(out, "<details data-passed=\"%d\"%s><summary>", output->passed,
-                  output->passed ? "" : " open");
+                  output->passed || page->n_open >= MOST_OPEN ? "" : " open");
+    page->n_open += !output->passed;
     pg_svg_escape(out, output->name0);
-    if (pair->count > 1)
+    if (page->pair->count > 1)
         pg_buf_printf(out, ", iteration %zu", iteration);
     pg_buf_printf(out, ", %s: %s</summary>\n<p>", pg_compare_function_label(output->function),
                   output->passed ? "passed" : "failed");
@@ -195,16 +209,24 @@ static void visit_detail(pg_buf *out, const pg_pair_comparison *pair, size_t ite
     pg_svg_escape(out, pg_buf_cstr(&text));
     pg_buf_puts(out, "</p>\n");
     if (output->picture != NULL)
-        pg_html_picture(out, output->picture, pair->run0, pair->run1);
+        pg_html_picture(out, output->picture, page->pair->run0, page->pair->run1);
     pg_buf_puts(out, "</details>\n");
     pg_buf_deinit(&text);
 }
 
-static void add_pair(pg_buf *out, const pg_report *report, const pg_pair_comparison *pair)
+/* Returns the next row. */
+static size_t add_table(const pair_page *page, const pg_report *report, size_t first_row)
 {
-    static const char *const heads[] = {"Output",    "#Iteration",  "Function", "Verdict",   "Type",
-                                        "Shape",     "#Value",      "#max abs", "#mean abs", "#max rel",
-                                        "Threshold", "#Mismatches", NULL};
+    static const char *const heads[] = {"Output",    "Node",     "#Place",    "#Iteration",  "Function",
+                                        "Verdict",   "Type",     "Shape",     "#Value",      "#max abs",
+                                        "#mean abs", "#max rel", "Threshold", "#Mismatches", NULL};
+    const pg_pair_comparison *pair = page->pair;
+    pg_buf *out = page->out;
+    const char *used[PG_COUNT(heads)];
+    size_t n = 0;
+    for (size_t i = 0; i < PG_COUNT(heads); i++)
+        if (page->graph != NULL || (i != 1 && i != 2)) /* without a model there are no nodes */
+            used[n++] = heads[i];
     pg_buf_puts(out, "<h2>");
     pg_svg_escape(out, pair->run0);
     pg_buf_puts(out, " vs. ");
@@ -213,23 +235,43 @@ static void add_pair(pg_buf *out, const pg_report *report, const pg_pair_compari
         out, "</h2>\n<div class=\"soft\">%zu of %zu iterations passed%s</div>\n", pair->passed, pair->count,
         pg_report_averages(report) ? "; the verdict is that on the averages over the iterations" : "");
     pg_buf_puts(out, "<div class=\"scroll\"><table class=\"sortable\">\n");
-    add_heads(out, heads);
-    visit_outputs(out, pair, visit_row);
+    add_heads(out, used);
+    size_t next = pg_report_visit(pair, first_row, add_row, (void *)page);
     pg_buf_puts(out, "</tbody></table></div>\n");
-    visit_outputs(out, pair, visit_detail);
+    return next;
+}
+
+static void add_details(pair_page *page)
+{
+    pg_buf_puts(page->out, "<h2>");
+    pg_svg_escape(page->out, page->pair->run0);
+    pg_buf_puts(page->out, " vs. ");
+    pg_svg_escape(page->out, page->pair->run1);
+    pg_buf_puts(page->out, ": what failed, and the first iteration</h2>\n");
+    pg_report_visit(page->pair, 0, add_detail, page);
 }
 
 void pg_report_html(const pg_report *report, pg_buf *out)
 {
-    size_t n_pairs;
+    size_t n_pairs, row = 0;
     const pg_pair_comparison *pairs = pg_report_pairs(report, &n_pairs);
+    pg_html_graph *graph = pg_html_graph_new(report);
     add_head(out, report);
+    if (graph != NULL)
+        pg_html_graph_add_first_failure(graph, out);
     if (n_pairs > 0)
-        pg_buf_puts(out, "<p><label><input type=\"checkbox\" class=\"only-failed\"> only what failed</label>"
-                         "<span class=\"soft\">A click on the head of a column sorts by it.</span></p>\n");
+        pg_buf_puts(
+            out,
+            "<p class=\"script\" hidden><label><input type=\"checkbox\" class=\"only-failed\"> only what "
+            "failed</label><span class=\"soft\">A click on the head of a column sorts by it.</span></p>\n");
     for (size_t p = 0; p < n_pairs; p++)
-        add_pair(out, report, &pairs[p]);
+        row = add_table(&(pair_page){out, &pairs[p], graph, 0}, report, row);
+    if (graph != NULL)
+        pg_html_graph_add(graph, out);
+    for (size_t p = 0; p < n_pairs; p++)
+        add_details(&(pair_page){out, &pairs[p], graph, 0});
     add_runs(out, report);
     add_inputs(out, report);
+    pg_html_graph_free(graph);
     pg_buf_printf(out, "<script>\n%s</script>\n</body>\n</html>\n", pg_html_script);
 }

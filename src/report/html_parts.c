@@ -11,7 +11,7 @@ const char pg_html_style[] =
     "@media(prefers-color-scheme:dark){:root{--text:#e4e8ee;--soft:#9aa6b5;--line:#39424e;--page:#14181e;"
     "--band:#1d232b;--good:#4cc38a;--bad:#ff7b7b;--one:#6aa9ec;--two:#f0a35a}}\n"
     "*{box-sizing:border-box}\n"
-    "body{margin:0 auto;max-width:1200px;padding:24px;font:14px/1.5 system-ui,sans-serif;color:var(--text);"
+    "body{margin:0 auto;max-width:1440px;padding:24px;font:14px/1.5 system-ui,sans-serif;color:var(--text);"
     "background:var(--page)}\n"
     "h1{font-size:22px;margin:0 0 4px}h2{font-size:17px;margin:32px 0 8px}\n"
     ".badge{display:inline-block;padding:2px 10px;border-radius:4px;color:#fff;font-weight:600;"
@@ -35,7 +35,14 @@ const char pg_html_style[] =
     "svg text{font:11px system-ui,sans-serif;fill:var(--soft)}\n"
     ".heat{image-rendering:pixelated;width:340px;border:1px solid var(--line);display:block}\n"
     ".one{fill:var(--one)}.two{fill:var(--two)}.axis{stroke:var(--soft)}\n"
-    "label{margin-right:16px}\n";
+    "label{margin-right:16px}\n"
+    "tr:target td{background:var(--band)}\n"
+    ".view{overflow:auto;max-height:80vh;border:1px solid var(--line);border-radius:4px}\n"
+    ".view svg{display:block;margin:0 auto}\n"
+    "#whole:checked~.view svg{max-width:100%;max-height:78vh}\n"
+    ".key{display:inline-block;width:14px;height:14px;border:1px solid #6b7787;border-radius:3px;"
+    "vertical-align:-2px;margin:0 5px 0 14px}\n"
+    ".key.bad{border:3px solid #d0021b}\n";
 
 /* Sorts a table by the column whose head was clicked: by number where both cells have one. */
 const char pg_html_script[] =
@@ -50,6 +57,7 @@ const char pg_html_script[] =
     "if(isNaN(p)!==isNaN(q))return isNaN(p)-isNaN(q);\n"
     "const order=isNaN(p)?x.localeCompare(y):p-q;\n"
     "return down?-order:order}).forEach(row=>body.append(row))}));\n"
+    "for(const part of document.querySelectorAll('.script'))part.hidden=false;\n"
     "for(const box of document.querySelectorAll('.only-failed'))box.addEventListener('change',()=>{\n"
     "for(const item of document.querySelectorAll('[data-passed=\"1\"]'))"
     "item.style.display=box.checked?'none':''});\n";
@@ -165,15 +173,10 @@ static void add_errors(pg_buf *out, const pg_picture *picture)
 
 /* ---- Heatmap ---- */
 
-static void add_heatmap(pg_buf *out, const pg_picture *picture)
+void pg_html_colour_bar(pg_buf *out, const pg_plot_scale *scale)
 {
-    const pg_plot_scale *scale = &picture->error.scale;
     pg_plot_tick ticks[PG_PLOT_TICKS];
     size_t count = pg_plot_ticks(scale, 6, ticks);
-    double shape = (double)picture->height / (double)picture->width;
-    double height = fmin(fmax(340 * shape, 24), 340);
-    pg_buf_printf(out, "<figure><img class=\"heat\" style=\"height:%.0fpx\" alt=\"heatmap\" src=\"%s\">",
-                  height, picture->heatmap);
     pg_buf_puts(out, "<svg width=\"342\" height=\"34\" viewBox=\"0 0 342 34\">");
     for (int i = 0; i < 34; i++) {
         uint8_t rgb[3];
@@ -189,8 +192,17 @@ static void add_heatmap(pg_buf *out, const pg_picture *picture)
                                 : "middle",
                       ticks[i].text);
     }
-    pg_buf_printf(out,
-                  "</svg><figcaption>Where the absolute error is: %llu rows (all leading dimensions) of %llu",
+    pg_buf_puts(out, "</svg>");
+}
+
+static void add_heatmap(pg_buf *out, const pg_picture *picture)
+{
+    double shape = (double)picture->height / (double)picture->width;
+    double height = fmin(fmax(340 * shape, 24), 340);
+    pg_buf_printf(out, "<figure><img class=\"heat\" style=\"height:%.0fpx\" alt=\"heatmap\" src=\"%s\">",
+                  height, picture->heatmap);
+    pg_html_colour_bar(out, &picture->error.scale);
+    pg_buf_printf(out, "<figcaption>Where the absolute error is: %llu rows (all leading dimensions) of %llu",
                   (unsigned long long)picture->rows, (unsigned long long)picture->columns);
     if (picture->width < picture->columns || picture->height < picture->rows)
         pg_buf_puts(out, "; each point is the largest of its elements");

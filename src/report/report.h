@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "compare/compare.h"
+#include "onnx/onnx.h"
 
 /* The number in JSON reports; it grows when a member goes away or changes its meaning. */
 enum { PG_REPORT_SCHEMA = 1 };
@@ -50,6 +51,7 @@ typedef struct pg_report {
     size_t n_runs;
     const pg_report_input *inputs;
     size_t n_inputs;
+    const pg_model *graph_of;        /* model whose graph is drawn; NULL for none */
     const pg_comparison *comparison; /* NULL when it did not get that far */
 } pg_report;
 

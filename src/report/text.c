@@ -22,6 +22,19 @@ bool pg_report_averages(const pg_report *report)
     return report->comparison != NULL && pg_comparison_options(report->comparison)->check_average;
 }
 
+size_t pg_report_visit(const pg_pair_comparison *pair, size_t first_row, pg_report_visit_fn visit,
+                       void *context)
+{
+    size_t row = first_row;
+    for (size_t i = 0; i < pair->count; i++)
+        for (size_t f = 0; f < pair->iterations[i].n_functions; f++) {
+            const pg_function_comparison *function = &pair->iterations[i].functions[f];
+            for (size_t o = 0; o < function->count; o++)
+                visit(context, row++, i, &function->outputs[o]);
+        }
+    return row;
+}
+
 const char *pg_report_type_name(pg_dtype dtype)
 {
     return dtype == PG_UNDEFINED ? "sequence" : pg_dtype_name(dtype);

@@ -88,6 +88,33 @@ class Reports(Case):
         for picture in re.findall(r"data:image/png;base64,([\w+/=]+)", text):
             png_size(base64.b64decode(picture, validate=True))
 
+    def test_html_shows_the_graph(self):
+        self.run_it("run", "relu.onnx", "--native", "--save-outputs", "a.json", "--onnx-outputs", "mark", "all")
+        results = json.loads((self.folder / "a.json").read_text())
+        outputs = results["lst"][0][1][0]["outputs"]
+        outputs["s"] = outputs["y"] = array("(1, 3)", [1, 2, 3])  # what the second run finds is something else
+        (self.folder / "b.json").write_text(json.dumps(results))
+        for words in [["--load-outputs", "a.json", "b.json"], ["--native", "--onnx-outputs", "mark", "all",
+                                                               "--load-outputs", "b.json"]]:
+            with self.subTest(words=words):
+                self.run_it("run", "relu.onnx", *words, "--report", "out.html", rc=1)
+                text = (self.folder / "out.html").read_text()
+                page = Page(text)
+                self.assertEqual((page.open, page.outside), ([], []))
+                self.assertEqual(page.links, {"row0", "row1"})  # boxes of both nodes, the sentence
+                self.assertIn("The first output that failed, in the order of the graph, is &#39;s&#39; of node 0, Add "
+                              "&#39;n_add&#39;", text)
+                self.assertEqual(text.count('<g class="node bad">'), 2)
+                self.assertIn("<td>Relu</td><td class=\"n\">1</td>", text)
+
+    def test_html_of_a_metric(self):
+        self.run_it("run", "relu.onnx", "--native", "--save-outputs", "a.json")
+        self.run_it("run", "relu.onnx", "--native", "--load-outputs", "a.json", "--compare", "psnr", "--report",
+                    "out.html")
+        text = (self.folder / "out.html").read_text()
+        self.assertIn("(less is worse)", text)
+        self.assertEqual((text.count('<g class="node bad">'), Page(text).links), (0, {"row0"}))
+
     def test_a_run_that_ends_in_an_error_is_reported(self):
         result = self.run_it("run", "none.onnx", "--native", "--json", "out.json", "--junit", "out.xml", "--sarif",
                              "out.sarif", "--report", "out.html", rc=1)

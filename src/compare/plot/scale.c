@@ -129,13 +129,24 @@ static size_t linear_ticks(const pg_plot_scale *scale, size_t limit, pg_plot_tic
     return count;
 }
 
+/* Even steps crowd at the upper end of a logarithmic scale: there some have no room for their texts. */
+static size_t thin_out(const pg_plot_scale *scale, size_t limit, pg_plot_tick *ticks, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || pg_plot_place(scale, ticks[i].value) - pg_plot_place(scale, ticks[kept - 1].value) >=
+                             0.7 / (double)limit)
+            ticks[kept++] = ticks[i];
+    return kept;
+}
+
 size_t pg_plot_ticks(const pg_plot_scale *scale, size_t limit, pg_plot_tick *out)
 {
     pg_plot_scale linear = {scale->low, scale->high, false};
     limit = PG_MIN(limit, (size_t)PG_PLOT_TICKS);
     size_t count = scale->log ? log_ticks(scale, limit, out) : linear_ticks(scale, limit, out);
     if (scale->log && count < 2)
-        count = linear_ticks(&linear, limit, out);
+        count = thin_out(scale, limit, out, linear_ticks(&linear, limit, out));
     if (count < 2) { /* a scale of one number, or one that is wider than numbers go */
         out[0].value = scale->low;
         count = 1;

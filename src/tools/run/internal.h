@@ -206,9 +206,10 @@ bool run_reports_wanted(const run_args *args);
 void run_reports_begin(run_reports *reports, const run_args *args);
 /* Of the first iteration; further calls do nothing. */
 void run_reports_add_inputs(run_reports *reports, const pg_feed *feed);
-/* `status` is how the run ended; it stays the caller's. */
+/* `status` is how the run ended; it stays the caller's. `model` may be NULL: then the file that the command
+ * line names is read once more, if it can be. */
 PG_MUST_USE pg_status run_reports_write(run_reports *reports, const run_live *live, const run_judge *judge,
-                                        pg_status status);
+                                        const pg_model *model, pg_status status);
 void run_reports_deinit(run_reports *reports);
 
 /* ---- describe.c ---- */

@@ -124,12 +124,24 @@ static pg_report_verdict verdict_of(pg_status status)
     return pg_status_code(status) == PG_ERR_FAILED ? PG_REPORT_FAILED : PG_REPORT_ERROR;
 }
 
+/* The structure of the model for the report's graph; NULL where it cannot be read, which is no error here. */
+static pg_model *load_structure(const run_args *args)
+{
+    pg_model *model = NULL;
+    if (args->model.path == NULL || args->reports.html == NULL)
+        return NULL;
+    pg_status_drop(
+        pg_model_load(args->model.path, &(pg_model_options){.ignore_external_data = true}, &model));
+    return model;
+}
+
 pg_status run_reports_write(run_reports *reports, const run_live *live, const run_judge *judge,
-                            pg_status status)
+                            const pg_model *model, pg_status status)
 {
     if (!run_reports_wanted(reports->args))
         return NULL;
     char folder[4096];
+    pg_model *loaded = model == NULL ? load_structure(reports->args) : NULL;
     pg_report report = {
         .program_version = PG_VERSION,
         .peer_version = PG_PEER_VERSION,
@@ -142,12 +154,15 @@ pg_status run_reports_write(run_reports *reports, const run_live *live, const ru
         .verdict = verdict_of(status),
         .inputs = reports->inputs,
         .n_inputs = reports->n_inputs,
+        .graph_of = model != NULL ? model : loaded,
         .comparison = judge->begun ? judge->comparison : NULL,
     };
     if (report.verdict == PG_REPORT_ERROR)
         report.error = pg_status_message(status);
     report.runs = list_runs(reports, live, judge, &report.n_runs);
-    return pg_status_context(write_all(&reports->args->reports, &report), "while writing reports");
+    pg_status written = write_all(&reports->args->reports, &report);
+    pg_model_unref(loaded);
+    return pg_status_context(written, "while writing reports");
 }
 
 void run_reports_deinit(run_reports *reports)

@@ -412,7 +412,7 @@ pg_status run_execute(const run_args *args, pg_arena *arena)
     status = pg_status_first(status, run_savers_finish(&state.savers, status != NULL));
     if (status == NULL)
         status = conclude(&state);
-    pg_status written = run_reports_write(&state.reports, &state.live, &state.judge, status);
+    pg_status written = run_reports_write(&state.reports, &state.live, &state.judge, state.model, status);
     status = pg_status_first(written, status);
     run_reports_deinit(&state.reports);
     run_source_close(&state.source);

@@ -28,6 +28,7 @@ TEST(ticks_are_round)
     check_ticks(-1, 1, false, "-1 -0.5 0 0.5 1");
     check_ticks(1e-7, 20, true, "1e-07 1e-05 0.001 0.1 10");
     check_ticks(0.2, 0.7, true, "0.2 0.3 0.4 0.5 0.6 0.7");
+    check_ticks(2.3e-7, 6.7e-6, true, "1e-06 2e-06 3e-06 5e-06");
     check_ticks(5, 5, false, "5");
     check_ticks(1.00001, 1.00002, false, "1.00001 1.000012 1.000014 1.000016 1.000018 1.00002");
     check_ticks(-1e308, 1e308, false, "-1e+308 1e+308");
