@@ -255,9 +255,12 @@ static double plain_act_f64(pg_act act, double x)
     }
 }
 
-static double act_f64(pg_act act, double x)
+static double act_f64(pg_act act, double x, size_t column)
 {
-    x = plain_act_f64(act, x);
+    if (act.kind == PG_ACT_PRELU)
+        x = x < 0 ? x * ((const double *)act.slopes)[column] : x;
+    else
+        x = plain_act_f64(act, x);
     return act.affine ? x * (double)act.scale + (double)act.shift : x;
 }
 
@@ -270,7 +273,7 @@ void pg_act_apply(pg_dtype dtype, pg_act act, const void *x, void *y, size_t cou
     const double *from = x;
     double *to = y;
     for (size_t i = 0; i < count; i++)
-        to[i] = act_f64(act, from[i]);
+        to[i] = act_f64(act, from[i], i);
 }
 
 typedef struct rows_job {
@@ -279,6 +282,7 @@ typedef struct rows_job {
     size_t lanes, vectors, panels, size; /* size of an element */
     size_t block_rows, panel_groups, panels_per_group;
     size_t k_offset, k_total; /* which rows of packed B, of how many */
+    const void *slopes;
     double lo, hi;
     bool swish;
     double scale, shift;
@@ -317,6 +321,7 @@ static void run_block(const rows_job *job, size_t first, size_t last, size_t pan
             .cols = PG_MIN(area.width, g->n - area.first),
             .bias = at(g->bias, area.first, job->size),
             .ld_add = g->ld_add,
+            .slopes = at(job->slopes, area.first, job->size),
             .lo = job->lo,
             .hi = job->hi,
             .swish = job->swish,
@@ -360,7 +365,7 @@ static void run_narrow_block(const rows_job *job, size_t first, size_t last)
         }
         if (!pg_act_is_set(g->act))
             continue;
-        if (g->ldc == g->n)
+        if (g->ldc == g->n && g->act.kind != PG_ACT_PRELU)
             pg_act_apply(PG_F32, g->act, (float *)g->c + r * g->n, (float *)g->c + r * g->n, dots.m * g->n);
         else
             for (size_t i = 0; i < dots.m; i++)
@@ -463,6 +468,10 @@ static void run_part(const pg_gemm_rows *g, size_t k_offset, size_t k_total)
         job.scale = job.rest.affine ? (double)job.rest.scale : 1;
         job.shift = job.rest.affine ? (double)job.rest.shift : 0;
         job.rest = pg_act_none();
+    }
+    if (job.rest.kind == PG_ACT_PRELU) {
+        job.slopes = job.rest.slopes;
+        job.rest.kind = PG_ACT_NONE; /* a scaling stays */
     }
     choose_blocks(&job);
     size_t work = job.block_rows * g->taps * g->depth * job.panels_per_group * 3 * lanes;

@@ -70,7 +70,7 @@ void pg_gemm_rows_run(const pg_gemm_rows *gemm);
 
 /* Splits act into what tiles do (bounds) and what is left to do over the finished tile. */
 pg_act pg_act_split(pg_act act, double *lo, double *hi);
-/* y = act(x), f32 or f64, x may be y; one thread. */
+/* y = act(x), f32 or f64, x may be y; one thread. Slopes are those of element 0 and on. */
 void pg_act_apply(pg_dtype dtype, pg_act act, const void *x, void *y, size_t count);
 
 /* Integers: C (int32, wrapping) = A B, where A and B were widened to int16 after their zero points were

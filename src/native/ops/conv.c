@@ -141,6 +141,17 @@ static pg_status addend(pg_op *op, size_t rank, const int64_t *dims, const void 
     return NULL;
 }
 
+/* Input 4 of FusedConv, for its activation PRelu. */
+static pg_status slopes(const pg_op *op, const conv_weights *weights, pg_act *act)
+{
+    const pg_tensor *t = pg_op_in(op, 4);
+    if (t == NULL || t->dtype != weights->dtype || pg_tensor_count(t) != weights->out_channels ||
+        weights->groups != 1 || t->layout != PG_ROW_MAJOR)
+        return pg_op_err(op, PG_ERR_INVALID, "there are no %zu slopes for its PRelu", weights->out_channels);
+    act->slopes = t->data;
+    return NULL;
+}
+
 static pg_status run_conv(pg_op *op)
 {
     PG_TRY(nn_need_floats(op, 2));
@@ -165,6 +176,8 @@ static pg_status run_conv(pg_op *op)
     const size_t rank = nn_dims(x->dims[0], w->dims[0], n, job.out, dims);
     bool fits;
     PG_TRY(addend(op, rank, dims, &job.add, &fits));
+    if (job.act.kind == PG_ACT_PRELU)
+        PG_TRY(slopes(op, weights, &job.act));
     const pg_act act = job.act;
     if (!fits)
         job.act = pg_act_none();
@@ -175,7 +188,7 @@ static pg_status run_conv(pg_op *op)
     job.x = x;
     job.y = y->data;
     bool done = false;
-    if (state->use_onednn && pg_tensor_count(y) > 0)
+    if (state->use_onednn && act.kind != PG_ACT_PRELU && pg_tensor_count(y) > 0)
         PG_TRY(conv_onednn_run(&state->onednn, &job, w, &done));
     const conv_winograd *winograd;
     PG_TRY(choose_form(op, state, w, &job, &winograd));

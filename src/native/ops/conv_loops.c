@@ -151,13 +151,47 @@ tap_addresses(const pixels *p, place at, const void *outside, const void **out, 
     }
 }
 
+/* How many of `count` results from `at` on lie in its line; `at` goes behind them. */
+static size_t take_line(const conv_job *job, place *at, size_t count)
+{
+    const size_t n = PG_MIN(count, (size_t)(job->out[2] - at->at[2]));
+    at->at[2] += (int64_t)n - 1;
+    advance(job, at);
+    return n;
+}
+
+/* The same for `n` neighbours in a line: out[tap * step + i]. */
+static void line_addresses(const pixels *p, place at, size_t n, const void **out, size_t step)
+{
+    const conv_job *job = p->job;
+    const nn_window *w = &job->window;
+    const int64_t begin[] = {at.at[0] * w->stride[0] - w->pad_begin[0],
+                             at.at[1] * w->stride[1] - w->pad_begin[1],
+                             at.at[2] * w->stride[2] - w->pad_begin[2]};
+    const size_t jump = (size_t)(w->stride[2] * p->step[2]) * p->size;
+    const uint64_t width = (uint64_t)job->in[2], stride = (uint64_t)w->stride[2];
+    for (int64_t kd = 0; kd < w->kernel[0]; kd++)
+        for (int64_t kh = 0; kh < w->kernel[1]; kh++) {
+            const int64_t z = begin[0] + kd * w->dilation[0], y = begin[1] + kh * w->dilation[1];
+            const bool inside = (uint64_t)z < (uint64_t)job->in[0] && (uint64_t)y < (uint64_t)job->in[1];
+            const int64_t row = at.image * p->image + z * p->step[0] + y * p->step[1];
+            for (int64_t kw = 0; kw < w->kernel[2]; kw++, out += step) {
+                const uint64_t x = (uint64_t)(begin[2] + kw * w->dilation[2]);
+                const uintptr_t from = (uintptr_t)p->x + (uint64_t)(row + (int64_t)x * p->step[2]) * p->size;
+                for (size_t i = 0; i < n; i++)
+                    out[i] = inside && x + i * stride < width ? (const void *)(from + i * jump) : p->zeros;
+            }
+        }
+}
+
 static void fill_taps(const void *context, size_t first, size_t count, const void **rows)
 {
     const pixels *p = context;
     place at = place_of(p->job, first);
-    for (size_t i = 0; i < count; i++) {
-        tap_addresses(p, at, p->zeros, rows + i, count);
-        advance(p->job, &at);
+    for (size_t i = 0, n; i < count; i += n) {
+        const place line = at;
+        n = take_line(p->job, &at, count - i);
+        line_addresses(p, line, n, rows + i, count);
     }
 }
 
@@ -311,6 +345,10 @@ static void copy_pixels(const padded_image *p, const pixels *from, int64_t image
     const conv_job *job = p->job;
     const size_t e = p->element;
     const char *row = from->x + (size_t)(image * from->image + d * from->step[0] + h * from->step[1]) * e;
+    if (from->channel == 1) {
+        memcpy(to, row, (size_t)job->in[2] * p->channels * e);
+        return;
+    }
     for (size_t c = 0; c < p->channels; c++)
         for (int64_t w = 0; w < job->in[2]; w++) {
             const char *source = row + (size_t)(w * from->step[2] + (int64_t)c * from->channel) * e;
@@ -347,15 +385,20 @@ static void fill_rows(const void *context, size_t first, size_t count, const voi
     const nn_window *w = &p->job->window;
     const int64_t line = p->size[2] * (int64_t)p->channels, plane = line * p->size[1];
     place at = place_of(p->job, first);
-    for (size_t i = 0; i < count; i++) {
+    const size_t jump = (size_t)w->stride[2] * p->channels * p->element;
+    for (size_t i = 0, n; i < count; i += n) {
         const int64_t base = (at.image * p->size[0] + at.at[0] * w->stride[0]) * plane +
                              at.at[1] * w->stride[1] * line + at.at[2] * w->stride[2] * (int64_t)p->channels;
         const void **out = rows + i;
+        n = take_line(p->job, &at, count - i);
         for (int64_t d = 0; d < w->kernel[0]; d++)
-            for (int64_t h = 0; h < w->kernel[1]; h++, out += count)
-                *out = (const char *)p->data +
-                       (size_t)(base + d * w->dilation[0] * plane + h * w->dilation[1] * line) * p->element;
-        advance(p->job, &at);
+            for (int64_t h = 0; h < w->kernel[1]; h++, out += count) {
+                const char *from =
+                    (const char *)p->data +
+                    (size_t)(base + d * w->dilation[0] * plane + h * w->dilation[1] * line) * p->element;
+                for (size_t j = 0; j < n; j++)
+                    out[j] = from + j * jump;
+            }
     }
 }
 

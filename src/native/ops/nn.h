@@ -59,7 +59,7 @@ PG_MUST_USE pg_status nn_need_floats(const pg_op *op, size_t count);
 
 /* The fused activation of a node: attribute activation, an operator's name, with activation_alpha and
  * activation_beta (or the list activation_params); activation_scale and activation_shift apply to its
- * result. No attribute: none. */
+ * result. No attribute: none. The slopes of PRelu are an input, which only FusedConv has: its own part. */
 PG_MUST_USE pg_status nn_activation(const pg_op *op, pg_act *out);
 /* For fused operators whose addend, input i, turns out to have another shape than the result: output 0 =
  * act(surplus output + input i), broadcast. `surplus` counts from the node's own outputs. */

@@ -78,13 +78,41 @@ typedef struct fast_pool {
     float *y;
 } fast_pool;
 
+/* How many results from this one on have windows that lie in the line as this one does: those that are inside
+ * it and its padding. */
+static size_t like_windows(const pool_shape *s, const int64_t *result, const pool_window *window)
+{
+    const nn_window *w = &s->window;
+    const int64_t reach = window->begin[2] + (w->kernel[2] - 1) * w->dilation[2];
+    if (window->first[2] != 0 || window->last[2] != w->kernel[2])
+        return 1;
+    return (size_t)PG_MIN((s->in[2] - 1 - reach) / w->stride[2] + 1, s->out[2] - result[2]);
+}
+
+static void pool_rows(const fast_pool *job, const pool_window *window, const float *const *rows, size_t n,
+                      float *y)
+{
+    const pg_simd *simd = pg_simd_best();
+    const size_t c = (size_t)job->shape->channels;
+    if (n == 0) {
+        for (size_t j = 0; j < c; j++)
+            y[j] = job->kind == POOL_MAX ? -INFINITY : 0;
+    } else if (job->kind == POOL_MAX) {
+        simd->max_rows_f32(rows, n, y, c);
+    } else {
+        simd->sum_rows_f32(rows, n, y, c);
+        const float count = (float)(job->count_padding ? window->with_padding : window->inside);
+        for (size_t j = 0; j < c; j++)
+            y[j] /= count;
+    }
+}
+
 static void run_fast(void *context, size_t begin, size_t end)
 {
     const fast_pool *job = context;
     const pool_shape *s = job->shape;
     const size_t area_out = pool_area(s->out), area_in = pool_area(s->in), c = (size_t)s->channels;
-    const pg_simd *simd = pg_simd_best();
-    for (size_t i = begin; i < end; i++) {
+    for (size_t i = begin; i < end;) {
         int64_t result[NN_SPATIAL], offsets[MOST_FAST_TAPS];
         const float *rows[MOST_FAST_TAPS];
         pool_window window;
@@ -92,19 +120,12 @@ static void run_fast(void *context, size_t begin, size_t end)
         pool_window_at(s, result, &window);
         const size_t n = pool_window_offsets(s, &window, offsets);
         const float *image = job->x + i / area_out * area_in * c;
-        float *y = job->y + i * c;
         for (size_t t = 0; t < n; t++)
             rows[t] = image + (size_t)offsets[t] * c;
-        if (n == 0) {
-            for (size_t j = 0; j < c; j++)
-                y[j] = job->kind == POOL_MAX ? -INFINITY : 0;
-        } else if (job->kind == POOL_MAX) {
-            simd->max_rows_f32(rows, n, y, c);
-        } else {
-            simd->sum_rows_f32(rows, n, y, c);
-            const float count = (float)(job->count_padding ? window.with_padding : window.inside);
-            for (size_t j = 0; j < c; j++)
-                y[j] /= count;
+        for (size_t alike = PG_MIN(like_windows(s, result, &window), end - i); alike > 0; alike--, i++) {
+            pool_rows(job, &window, rows, n, job->y + i * c);
+            for (size_t t = 0; t < n; t++)
+                rows[t] += (size_t)s->window.stride[2] * c;
         }
     }
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "native/internal.h"
 #include "native/ops/move.h"
 #include "tensor/dtype_convert.h"
 
@@ -38,6 +39,23 @@ static pg_status read_permutation(const pg_op *op, size_t rank, size_t *out)
     return NULL;
 }
 
+/* Elements at these strides are a channels-last tensor already: the transposition from N, H, W, C that comes
+ * before convolutions. */
+static bool lie_channels_last(const pg_op *op, const pg_tensor *x, size_t rank, const int64_t *dims,
+                              const int64_t *strides)
+{
+    pg_tensor last = {.rank = (uint16_t)rank, .layout = PG_CHANNELS_LAST};
+    int64_t wanted[PG_MAX_RANK];
+    if (x->dtype != PG_F32 || rank < 4 || op->session->options.no_optimization)
+        return false;
+    memcpy(last.dims, dims, rank * sizeof *dims);
+    logical_strides(&last, wanted);
+    for (size_t i = 0; i < rank; i++)
+        if (dims[i] != 1 && strides[i] != wanted[i])
+            return false;
+    return true;
+}
+
 static pg_status run_transpose(pg_op *op)
 {
     PG_TRY(pg_op_need(op, 1));
@@ -57,6 +75,11 @@ static pg_status run_transpose(pg_op *op)
     if (!moved) { /* the elements already lie in the new order */
         PG_TRY(pg_op_out_view(op, 0, 0, rank, dims));
         op->out[0].tensor.layout = PG_ROW_MAJOR;
+        return NULL;
+    }
+    if (lie_channels_last(op, x, rank, dims, strides)) {
+        PG_TRY(pg_op_out_view(op, 0, 0, rank, dims));
+        op->out[0].tensor.layout = PG_CHANNELS_LAST;
         return NULL;
     }
     const void *elements;

@@ -20,7 +20,7 @@ typedef struct line_job {
     size_t n, inner;
 } line_job;
 
-enum { COLUMNS = 64, PIECE = 4096 };
+enum { COLUMNS = 64, PIECE = 4096, SHORT = 8 };
 
 /* y = e^(x - shift) for a shift that is no smaller than any x, and the sum of it; y may be x. */
 static double row_exp(float *y, const float *x, size_t n, float shift)
@@ -128,9 +128,32 @@ PG_SIMD static void softmax_columns(float *y, const float *x, size_t n, size_t i
 LINE(float)
 LINE(double)
 
+/* Short rows: as many side by side as there are columns, turned for the purpose. */
+static void short_rows(const line_job *job, size_t begin, size_t end)
+{
+    float turned[SHORT * COLUMNS];
+    const size_t n = job->n;
+    for (size_t i = begin; i < end; i += COLUMNS) {
+        const size_t width = PG_MIN((size_t)COLUMNS, end - i);
+        const float *x = (const float *)job->x + i * n;
+        float *y = (float *)job->y + i * n;
+        for (size_t j = 0; j < width; j++)
+            for (size_t k = 0; k < n; k++)
+                turned[k * COLUMNS + j] = x[j * n + k];
+        softmax_columns(turned, turned, n, COLUMNS, width, job->kind == L_LOG_SOFTMAX);
+        for (size_t j = 0; j < width; j++)
+            for (size_t k = 0; k < n; k++)
+                y[j * n + k] = turned[k * COLUMNS + j];
+    }
+}
+
 static void run_rows(void *context, size_t begin, size_t end)
 {
     const line_job *job = context;
+    if (job->n <= SHORT && end - begin > 1) {
+        short_rows(job, begin, end);
+        return;
+    }
     for (size_t i = begin; i < end; i++) {
         const float *x = (const float *)job->x + i * job->n;
         float *y = (float *)job->y + i * job->n;

@@ -81,6 +81,29 @@ static bool take_activation(pg_net *net, pg_net_node *node)
     return true;
 }
 
+/* One constant slope per channel after a convolution without groups or addend. */
+static bool take_slopes(pg_net *net, pg_net_node *node)
+{
+    const char *op_type = fused_name(node);
+    const pg_tensor *w = net_floats(net, net_in(node, 1));
+    pg_net_node *prelu = net_only_reader(net, node, "PRelu");
+    if (op_type == NULL || strcmp(op_type, "FusedConv") != 0 || w == NULL || prelu == NULL ||
+        has_activation(node) || net_in(node, 3).len > 0 || net_attr_i(node, "group", 1) != 1 ||
+        !pg_str_eq(net_in(prelu, 0), net_out(node)))
+        return false;
+    const pg_str name = net_in(prelu, 1);
+    const pg_tensor *slopes = net_floats(net, name);
+    if (slopes == NULL || slopes->dtype != w->dtype || slopes->rank + 1u < w->rank ||
+        slopes->rank > w->rank || slopes->dims[slopes->rank + 1u - w->rank] != w->dims[0] ||
+        pg_tensor_count(slopes) != (uint64_t)w->dims[0])
+        return false;
+    const pg_str none = PG_STR_EMPTY;
+    net_refit(net, node, op_type, (pg_str[]){net_in(node, 0), net_in(node, 1), net_in(node, 2), none, name},
+              5, (pg_act){.kind = PG_ACT_PRELU});
+    pg_net_absorb(net, node, prelu);
+    return true;
+}
+
 pg_status pg_net_fuse_epilogues(pg_net *net)
 {
     for (size_t i = 0; i < net->nodes.len; i++) {
@@ -89,7 +112,8 @@ pg_status pg_net_fuse_epilogues(pg_net *net)
             continue;
         (void)take_bias(net, node);
         (void)take_addend(net, node);
-        (void)take_activation(net, node);
+        if (!take_slopes(net, node))
+            (void)take_activation(net, node);
     }
     return NULL;
 }

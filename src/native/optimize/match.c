@@ -100,6 +100,7 @@ static const char *const names[PG_ACT_COUNT] = {
     [PG_ACT_HARDSWISH] = "HardSwish", [PG_ACT_SIGMOID] = "Sigmoid",
     [PG_ACT_SILU] = "Silu",           [PG_ACT_TANH] = "Tanh",
     [PG_ACT_GELU] = "Gelu",           [PG_ACT_GELU_TANH] = "GeluTanh",
+    [PG_ACT_PRELU] = "PRelu",
 };
 
 static bool clip_bounds(const pg_net *net, const pg_net_node *node, pg_act *out)
@@ -141,6 +142,11 @@ bool net_activation(const pg_net *net, const pg_net_node *node, pg_act *out)
     }
     if (pg_net_is(node, "Clip"))
         return clip_bounds(net, node, out);
+    double slope;
+    if (pg_net_is(node, "PRelu") && net_scalar(net, net_in(node, 1), &slope)) {
+        *out = (pg_act){.kind = PG_ACT_LEAKY, .alpha = (float)slope};
+        return true;
+    }
     static const struct {
         const char *op_type;
         pg_act_kind kind;

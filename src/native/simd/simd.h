@@ -28,6 +28,7 @@ typedef enum pg_act_kind {
     PG_ACT_TANH,
     PG_ACT_GELU,      /* x/2 (1 + erf(x / sqrt 2)) */
     PG_ACT_GELU_TANH, /* the tanh approximation of it */
+    PG_ACT_PRELU, /* x < 0 ? slopes[i] x : x, where i is the column of a product, the channel of a pixel */
     PG_ACT_COUNT
 } pg_act_kind;
 
@@ -36,6 +37,7 @@ typedef struct pg_act {
     float alpha, beta;
     bool affine; /* then act(x) * scale + shift */
     float scale, shift;
+    const void *slopes; /* of PG_ACT_PRELU: as many as there are columns, of their type; borrowed */
 } pg_act;
 
 enum {
@@ -60,8 +62,9 @@ typedef struct pg_tile {
     const void *bias; /* `cols` elements, or NULL */
     const void *add;  /* NULL, or a matrix of c's size; may be c itself */
     size_t ld_add;
-    double lo, hi; /* -inf and inf for no clipping */
-    bool swish;    /* after that: x -> scale * x * clip(x / 6 + 1/2, 0, 1) + shift */
+    const void *slopes; /* `cols` elements that multiply negative results, or NULL */
+    double lo, hi;      /* after that; -inf and inf for no clipping */
+    bool swish;         /* after that: x -> scale * x * clip(x / 6 + 1/2, 0, 1) + shift */
     double scale, shift;
 } pg_tile;
 

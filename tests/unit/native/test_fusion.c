@@ -204,6 +204,35 @@ TEST(convolutions_by_winograd)
     }
 }
 
+/* As in face detectors that come from TensorFlow: images with their channels last, slopes per channel, pools whose
+ * windows reach into the padding, few classes. */
+TEST(slopes_join_convolutions)
+{
+    static const struct {
+        int64_t c, o, k, stride;
+    } rows[] = {{3, 10, 3, 1}, {16, 24, 3, 2}, {32, 4, 1, 1}, {32, 33, 3, 1}, {3, 50, 3, 1}};
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        fixture f;
+        begin(&f);
+        input(&f, "x", 4, (int64_t[]){2, 13, 18, rows[r].c});
+        weight(&f, "slopes", 3, (int64_t[]){rows[r].o, 1, 1}, -0.5f, 1.5f);
+        pg_wire_message *turn = node(&f, "Transpose", "x", "t");
+        ints(&f, turn, "perm", INTS(0, 3, 1, 2));
+        pg_wire_message *n = conv(&f, "t", "c", rows[r].o, rows[r].c, rows[r].k);
+        ints(&f, n, "strides", INTS(rows[r].stride, rows[r].stride));
+        node(&f, "PRelu", "c,slopes", "a");
+        pg_wire_message *pool = node(&f, r % 2 == 0 ? "MaxPool" : "AveragePool", "a", "p");
+        ints(&f, pool, "kernel_shape", INTS(3, 3));
+        ints(&f, pool, "strides", INTS(2, 2));
+        ints(&f, pool, "pads", INTS(1, 1, 0, 2));
+        conv(&f, "p", "d", 3, rows[r].o, 1);
+        pg_wire_message *back = node(&f, "Transpose", "d", "e");
+        ints(&f, back, "perm", INTS(0, 2, 3, 1));
+        node(&f, r % 2 == 0 ? "Softmax" : "LogSoftmax", "e", "y");
+        check(&f);
+    }
+}
+
 /* The chain that mobile OCR models have after every convolution. */
 static void swish_chain(fixture *f, const char *in, const char *out)
 {
@@ -353,6 +382,7 @@ static void find_onednn(void)
 }
 
 TEST_MAIN(find_onednn(); RUN(convolutions_of_many_shapes); RUN(convolutions_by_winograd);
-          RUN(swish_and_scalings_join_convolutions); RUN(batch_norm_sum_and_activation_join_convolutions);
-          RUN(addends_of_another_shape_are_broadcast); RUN(transposed_convolutions);
-          RUN(products_take_bias_sum_and_gate); RUN(layer_norm_and_gelu_are_found);)
+          RUN(slopes_join_convolutions); RUN(swish_and_scalings_join_convolutions);
+          RUN(batch_norm_sum_and_activation_join_convolutions); RUN(addends_of_another_shape_are_broadcast);
+          RUN(transposed_convolutions); RUN(products_take_bias_sum_and_gate);
+          RUN(layer_norm_and_gelu_are_found);)

@@ -219,10 +219,13 @@ TEST(activations)
             pg_act act = {kind, kind == PG_ACT_SILU ? 1.0f : 0.2f, 0.5f};
             if (kind == PG_ACT_CLIP)
                 act.alpha = -1;
+            pg_act wide = act;
+            act.slopes = &(const float){0.25f};
+            wide.slopes = &(const double){0.25};
             for (int i = -4000; i <= 4000; i++) {
                 float x = (float)i / 200, y;
                 double want = (double)x, exact;
-                pg_act_apply(PG_F64, act, &want, &exact, 1);
+                pg_act_apply(PG_F64, wide, &want, &exact, 1);
                 pg_act_apply(PG_F32, act, &x, &y, 1);
                 if (!(fabs((double)y - exact) <= 1e-6 * fmax(fabs(exact), 0.5)))
                     FAIL_TEST("%s: activation %d of %g is %.9g, expected %.9g", sets[s], kind, (double)x,
