@@ -139,6 +139,10 @@ typedef struct pg_args_data {
     pg_loader_options options; /* without the shapes, which are pg_args_model's */
 } pg_args_data;
 extern const pg_group pg_group_data;
+/* The first iteration for a model with these inputs: loaded and made to fit, or random. The caller ends it.
+ */
+PG_MUST_USE pg_status pg_args_first_feed(const pg_args_data *data, const pg_args_model *model,
+                                         pg_io_list inputs, pg_feed *out);
 
 /* ---- Inference and comparison ---- */
 

@@ -2,6 +2,7 @@
 
 #include "args/args.h"
 #include "args/missing.h"
+#include "data/files.h"
 #include "log/log.h"
 
 static const pg_option rows[] = {
@@ -123,3 +124,38 @@ static pg_status finish(void *values, pg_arena *arena)
 }
 
 const pg_group pg_group_data = {"Data Loader", rows, PG_COUNT(rows), .finish = finish};
+
+/* ---- Inputs for one run ---- */
+
+static pg_status first_loaded(const pg_arg_list *paths, pg_io_list inputs, pg_feed *out)
+{
+    pg_inputs *files = NULL;
+    pg_feed loaded = {0};
+    pg_status status = NULL;
+    for (size_t i = 0; i < paths->count; i++)
+        PG_LOG(PG_START, "Loading input data from %s", paths->items[i]);
+    PG_TRY(pg_inputs_open(paths->items, paths->count, &inputs, &files));
+    if (pg_inputs_count(files) == 0)
+        status = pg_err(PG_ERR_INVALID, "option '--load-inputs': '%s' holds no iteration", paths->items[0]);
+    if (status == NULL)
+        status = pg_inputs_get(files, 0, &loaded);
+    if (status == NULL)
+        status = pg_feed_fit(&loaded, inputs, out);
+    if (status != NULL)
+        pg_feed_deinit(out);
+    pg_feed_deinit(&loaded);
+    pg_inputs_close(files);
+    return status;
+}
+
+pg_status pg_args_first_feed(const pg_args_data *data, const pg_args_model *model, pg_io_list inputs,
+                             pg_feed *out)
+{
+    *out = (pg_feed){0};
+    if (data->load_inputs.set)
+        return first_loaded(&data->load_inputs, inputs, out);
+    pg_loader_options options = data->options;
+    options.shapes = model->input_shapes;
+    options.n_shapes = model->n_input_shapes;
+    return pg_loader_get(&options, inputs, 0, out);
+}

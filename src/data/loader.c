@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "log/log.h"
+#include "onnx/text.h"
 #include "tensor/dtype_convert.h"
 #include "tensor/number_text.h"
 #include "tensor/random.h"
@@ -55,6 +56,34 @@ void pg_loader_announce(const pg_loader_options *options)
         pg_buf_puts(&text, " [shape=");
         pg_shape_text(&text, options->shapes[i].rank, options->shapes[i].dims);
         pg_buf_putc(&text, ']');
+    }
+    PG_LOG_INFO("Will generate inference input data according to provided TensorMetadata: {%s}",
+                pg_buf_cstr(&text));
+    pg_buf_deinit(&text);
+}
+
+static void put_input(pg_buf *out, const pg_io *input)
+{
+    const char *dtype = pg_onnx_type_name(input->type.data_type);
+    pg_buf_add_str(out, input->name);
+    if (input->type.kind != PG_TYPE_TENSOR)
+        return;
+    pg_buf_printf(out, " [dtype=%s", dtype != NULL ? dtype : "None");
+    for (uint32_t i = 0; input->type.has_shape && i < input->type.rank; i++) {
+        pg_buf_puts(out, i > 0 ? ", " : ", shape=(");
+        put_dim(out, &input->type.dims[i]);
+    }
+    if (input->type.has_shape)
+        pg_buf_puts(out, input->type.rank == 0 ? ", shape=()" : input->type.rank == 1 ? ",)" : ")");
+    pg_buf_putc(out, ']');
+}
+
+void pg_loader_announce_inputs(pg_io_list inputs)
+{
+    pg_buf text = {0};
+    for (size_t i = 0; i < inputs.count; i++) {
+        pg_buf_puts(&text, i > 0 ? ",\n " : "");
+        put_input(&text, &inputs.items[i]);
     }
     PG_LOG_INFO("Will generate inference input data according to provided TensorMetadata: {%s}",
                 pg_buf_cstr(&text));

@@ -46,6 +46,9 @@ extern const pg_loader_options pg_loader_defaults;
 /* Says (info) which shapes the user gave; once, before the first iteration. */
 void pg_loader_announce(const pg_loader_options *options);
 
+/* The same for a model's own inputs: which there are, of which type and shape. */
+void pg_loader_announce_inputs(pg_io_list inputs);
+
 /* Adds a value for every input to the zeroed `out`. Warnings appear once per process. Errors:
  * PG_ERR_INVALID for a shape that names no input (the message lists them), a range that does not fit the
  * input's type, or a seed outside 0 .. 2^32 - 1; PG_ERR_UNSUPPORTED for inputs that are not tensors or whose

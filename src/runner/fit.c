@@ -98,9 +98,8 @@ static pg_status fit_value(const pg_io *input, pg_value *value)
     return shape_fits(&input->type, &value->tensor) ? NULL : reshape_tensor(input, &value->tensor);
 }
 
-pg_status pg_runner_fit(pg_runner *runner, const pg_feed *feed, pg_feed *out)
+pg_status pg_feed_fit(const pg_feed *feed, pg_io_list inputs, pg_feed *out)
 {
-    pg_io_list inputs = runner->ops->inputs(runner);
     for (size_t i = 0; i < inputs.count; i++) {
         const pg_io *input = &inputs.items[i];
         const pg_named_value *found = find_input(feed, input->name);
@@ -113,4 +112,9 @@ pg_status pg_runner_fit(pg_runner *runner, const pg_feed *feed, pg_feed *out)
         PG_TRY(fit_value(input, pg_feed_add(out, input->name, pg_value_share(&found->value))));
     }
     return NULL;
+}
+
+pg_status pg_runner_fit(pg_runner *runner, const pg_feed *feed, pg_feed *out)
+{
+    return pg_feed_fit(feed, runner->ops->inputs(runner), out);
 }

@@ -59,6 +59,8 @@ PG_MUST_USE pg_status pg_runner_infer(pg_runner *runner, const pg_feed *feed, pg
  * changing their product, each with a warning. `out` shares what needs no change; it is zeroed by the caller
  * and the caller's on errors too. */
 PG_MUST_USE pg_status pg_runner_fit(pg_runner *runner, const pg_feed *feed, pg_feed *out);
+/* The same for a model with these inputs. */
+PG_MUST_USE pg_status pg_feed_fit(const pg_feed *feed, pg_io_list inputs, pg_feed *out);
 void pg_runner_deactivate(pg_runner *runner);
 void pg_runner_free(pg_runner *runner); /* NULL is fine */
 
@@ -71,6 +73,22 @@ typedef struct pg_onnxrt_options {
     unsigned threads;          /* 0 = pg_cpu_count() */
     const char *library;       /* path of libonnxruntime; NULL = search */
 } pg_onnxrt_options;
+typedef struct pg_onnxrt_found {
+    const char *version, *path; /* static */
+} pg_onnxrt_found;
+/* Looks for the runtime as the runner does, and loads it. `library` as in the options. */
+PG_MUST_USE pg_status pg_onnxrt_find(const char *library, pg_onnxrt_found *out);
+
+/* Hears what ONNX Runtime itself says: `log` the warnings and errors of its log, maybe from other threads, and
+ * `refusal` its text whenever a call fails. */
+typedef struct pg_onnxrt_listener {
+    void *context;
+    void (*log)(void *context, pg_str text);
+    void (*refusal)(void *context, pg_str text);
+} pg_onnxrt_listener;
+/* One per process, which must outlive its use; NULL ends it. */
+void pg_onnxrt_listen(const pg_onnxrt_listener *listener);
+
 /* The model is kept (counted). `options` may be NULL and is copied. */
 pg_runner *pg_runner_onnxrt_new(pg_model *model, const pg_onnxrt_options *options);
 

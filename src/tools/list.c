@@ -16,7 +16,6 @@ static const pg_group_use logging_use[] = {{&pg_group_logging, 0}};
 #define MISSING(id, name_, summary_, missing_) \
     static const pg_command id = {.name = name_, .summary = summary_, .missing = missing_}
 MISSING(inspect_capability, "capability", "Find the nodes that TensorRT does not support.", "TensorRT");
-MISSING(check_lint, "lint", "Find faulty nodes of a model.", "the model checker");
 MISSING(template_trt_network, "trt-network", "Write a TensorRT network script.", "script templates");
 MISSING(template_trt_config, "trt-config", "Write a TensorRT configuration script.", "script templates");
 MISSING(template_onnx_gs, "onnx-gs", "Write a model editing script.", "script templates");
@@ -31,7 +30,7 @@ static const pg_command *const inspect_list[] = {
     &pg_command_inspect_tactics,      &inspect_capability,
     &pg_command_inspect_diff_tactics, &pg_command_inspect_sparsity,
     &pg_command_inspect_diff,         NULL};
-static const pg_command *const check_list[] = {&check_lint, &pg_command_check_accuracy,
+static const pg_command *const check_list[] = {&pg_command_check_lint, &pg_command_check_accuracy,
                                                &pg_command_check_compatibility, NULL};
 static const pg_command *const surgeon_list[] = {&pg_command_surgeon_extract,
                                                  &pg_command_surgeon_sanitize,

@@ -35,6 +35,26 @@ static void fill_api(ort_api *api, void *const *table)
         memcpy((char *)api + slot_rows[i].offset, &table[slot_rows[i].slot], sizeof(void *));
 }
 
+/* ---- The listener ---- */
+
+static pthread_mutex_t listener_lock = PTHREAD_MUTEX_INITIALIZER;
+static const pg_onnxrt_listener *listener;
+
+void pg_onnxrt_listen(const pg_onnxrt_listener *new_listener)
+{
+    pthread_mutex_lock(&listener_lock);
+    listener = new_listener;
+    pthread_mutex_unlock(&listener_lock);
+}
+
+static void tell(pg_str text, bool refusal)
+{
+    pthread_mutex_lock(&listener_lock);
+    if (listener != NULL)
+        (refusal ? listener->refusal : listener->log)(listener->context, text);
+    pthread_mutex_unlock(&listener_lock);
+}
+
 /* ---- Errors ---- */
 
 pg_status pg_ort_status(const pg_ort *ort, ort_status *status)
@@ -52,7 +72,9 @@ pg_status pg_ort_status(const pg_ort *ort, ort_status *status)
     default:
         break;
     }
-    pg_str text = pg_str_trim(pg_str_c(ort->api.error_message(status)));
+    pg_str text = pg_str_c(ort->api.error_message(status));
+    tell(text, true);
+    text = pg_str_trim(text);
     pg_status error = pg_err(code, "ONNX Runtime: %" PG_STR_FMT, PG_STR_ARG(text));
     ort->api.release_status(status);
     return error;
@@ -77,6 +99,8 @@ static void on_log(void *context, int severity, const char *category, const char
                    const char *location, const char *message)
 {
     (void)context, (void)category, (void)log_id;
+    if (severity >= ORT_LOG_WARNING)
+        tell(pg_str_c(message), false);
     PG_LOG(severity_of(severity), "ONNX Runtime | %s [%s]", message, location);
 }
 
@@ -87,7 +111,7 @@ static int log_threshold(void)
         return ORT_LOG_VERBOSE;
     if (PG_LOG_ENABLED(PG_SUPER_VERBOSE))
         return ORT_LOG_INFO;
-    return PG_LOG_ENABLED(PG_VERBOSE) ? ORT_LOG_WARNING : ORT_LOG_FATAL;
+    return ORT_LOG_WARNING; /* the listener may want them */
 }
 
 /* ---- Search ---- */
@@ -269,4 +293,12 @@ pg_status pg_ort_get(const char *path, const pg_ort **out)
     pg_status status = get_locked(path, out);
     pthread_mutex_unlock(&loaded_lock);
     return status;
+}
+
+pg_status pg_onnxrt_find(const char *library, pg_onnxrt_found *out)
+{
+    const pg_ort *ort;
+    PG_TRY(pg_ort_get(library, &ort));
+    *out = (pg_onnxrt_found){ort->version, ort->dylib.path};
+    return NULL;
 }

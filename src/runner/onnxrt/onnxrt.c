@@ -37,6 +37,8 @@ static void settle_rank(pg_type *type, const pg_type *stated)
 {
     if (type->kind == PG_TYPE_TENSOR && type->rank == 0)
         type->has_shape = stated != NULL && stated->has_shape;
+    if (type->inner != NULL) /* in the runner's own memory */
+        settle_rank((pg_type *)type->inner, stated != NULL ? stated->inner : NULL);
 }
 
 typedef ort_status *(*name_fn)(const ort_session *, size_t, ort_allocator *, char **);
