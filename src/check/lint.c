@@ -1,100 +1,8 @@
+#include "check/attempt.h"
 #include "check/lint.h"
 
 #include "log/log.h"
 #include "surgery/single.h"
-
-/* ---- One run ---- */
-
-/* What came of running a model. */
-typedef struct attempt {
-    pg_feed outputs;
-    pg_status status;
-    char *runner;
-    pg_buf refusal; /* the first text of ONNX Runtime that came with a failed call */
-    PG_VEC(char *) log;
-} attempt;
-
-static void hear_log(void *context, pg_str text)
-{
-    attempt *run = context;
-    PG_VEC_PUSH(&run->log, pg_strndup(text.ptr, text.len));
-}
-
-static void hear_refusal(void *context, pg_str text)
-{
-    attempt *run = context;
-    if (run->refusal.len == 0)
-        pg_buf_add_str(&run->refusal, text);
-}
-
-static void end_attempt(attempt *run)
-{
-    pg_feed_deinit(&run->outputs);
-    pg_status_drop(run->status);
-    free(run->runner);
-    pg_buf_deinit(&run->refusal);
-    for (size_t i = 0; i < run->log.len; i++)
-        free(run->log.items[i]);
-    PG_VEC_FREE(&run->log);
-}
-
-/* The values of `feed` that the model asks for. */
-static pg_feed pick(const pg_feed *feed, pg_io_list inputs)
-{
-    pg_feed out = {0};
-    for (size_t i = 0; i < inputs.count; i++) {
-        const pg_value *value = pg_feed_find(feed, inputs.items[i].name);
-        if (value != NULL)
-            pg_feed_add(&out, inputs.items[i].name, pg_value_share(value));
-    }
-    return out;
-}
-
-/* Fills the zeroed attempt, which must stay where it is until it is ended. */
-static void try_model(const pg_lint_engine *engine, pg_model *model, bool single, const pg_feed *feed,
-                      attempt *out)
-{
-    const pg_onnxrt_listener listener = {out, hear_log, hear_refusal};
-    pg_onnxrt_listen(&listener);
-    pg_runner *runner = engine->make(engine->context, model, single);
-    out->runner = pg_strndup(runner->name, strlen(runner->name));
-    out->status = pg_runner_activate(runner);
-    if (out->status == NULL) {
-        pg_feed picked = pick(feed, runner->ops->inputs(runner));
-        out->status = pg_runner_infer(runner, &picked, &out->outputs);
-        pg_feed_deinit(&picked);
-    }
-    pg_runner_free(runner);
-    pg_onnxrt_listen(NULL);
-}
-
-/* Faults that say nothing about the model. */
-static bool is_ours(const attempt *run, const pg_lint_engine *engine)
-{
-    pg_code code = pg_status_code(run->status);
-    if (code == PG_ERR_INTERRUPTED || code == PG_ERR_NO_MEMORY || code == PG_ERR_UNAVAILABLE)
-        return true;
-    return strcmp(engine->source, PG_LINT_ONNXRUNTIME) == 0 && run->refusal.len == 0;
-}
-
-static pg_status take_status(attempt *run)
-{
-    pg_status status = run->status;
-    run->status = NULL;
-    return status;
-}
-
-/* The error without the name of the runner, which is made for this one run. */
-static pg_str message_of(const attempt *run)
-{
-    pg_str text = pg_str_c(pg_status_message(run->status));
-    for (size_t i = text.len; i-- > 1;)
-        if (text.ptr[i] == '(' && text.ptr[i - 1] == ' ')
-            return pg_str_contains(pg_str_sub(text, i, text.len), pg_str_c(run->runner))
-                       ? pg_str_sub(text, 0, i - 1)
-                       : text;
-    return text;
-}
 
 /* ---- The work ---- */
 
@@ -289,7 +197,7 @@ static void report_unused(lint *work, bool all_ran)
 
 /* ---- The model as a whole ---- */
 
-static void report_log(lint *work, const attempt *run)
+static void report_log(lint *work, const pg_attempt *run)
 {
     for (size_t i = 0; i < run->log.len; i++) {
         pg_str rest = pg_str_c(run->log.items[i]), line;
@@ -306,17 +214,17 @@ static void report_log(lint *work, const attempt *run)
 
 static pg_status run_whole(lint *work, bool *out_ran)
 {
-    attempt run = {0};
+    pg_attempt run = {0};
     pg_status status = NULL;
-    try_model(&work->options->engine, work->model, false, &work->inputs, &run);
+    pg_attempt_run(&work->options->engine, work->model, false, &work->inputs, &run);
     *out_ran = run.status == NULL;
     if (*out_ran)
         report_log(work, &run);
-    else if (is_ours(&run, &work->options->engine))
-        status = take_status(&run);
+    else if (pg_attempt_is_ours(&run, &work->options->engine))
+        status = pg_attempt_take(&run);
     else
         PG_LOG_VERBOSE("The model as a whole does not run: %s", pg_status_message(run.status));
-    end_attempt(&run);
+    pg_attempt_end(&run);
     return status;
 }
 
@@ -355,15 +263,16 @@ static bool gather(lint *work, size_t index, pg_single_input *inputs, size_t *ou
         held *tensor = pg_map_find(&work->tensors, name);
         if (!tensor->present)
             return false;
-        inputs[(*out_count)++] = (pg_single_input){name, &tensor->value};
+        inputs[(*out_count)++] = (pg_single_input){.name = name, .value = &tensor->value};
         pg_feed_add(feed, name, pg_value_share(&tensor->value));
     }
     return true;
 }
 
 /* Operators that the runtime does not know are no fault of the model. */
-static pg_lint_level level_of(const attempt *run, pg_str text)
+static pg_lint_level level_of(const pg_attempt *run)
 {
+    pg_str text = pg_buf_str(&run->refusal);
     if (pg_str_contains(text, PG_STR("No opset import for domain")) ||
         pg_str_contains(text, PG_STR("is not a registered function/op")))
         return PG_LINT_WARNING;
@@ -373,18 +282,16 @@ static pg_lint_level level_of(const attempt *run, pg_str text)
                                                                                       : PG_LINT_EXCEPTION;
 }
 
-static void report_node(lint *work, const attempt *run, const pg_node *node)
+static void report_node(lint *work, const pg_attempt *run, const pg_node *node)
 {
     pg_str name = work->names[node->index];
     if (run->status == NULL) {
         pg_lint_pass(work->report, name);
         return;
     }
-    bool is_refusal = run->refusal.len > 0;
-    pg_str raw = is_refusal ? pg_buf_str(&run->refusal) : message_of(run);
     pg_buf text = {0};
-    pg_lint_prune(raw, is_refusal, &text);
-    pg_lint_add(work->report, level_of(run, raw), work->options->engine.source, pg_buf_str(&text), name,
+    pg_attempt_message(run, &text);
+    pg_lint_add(work->report, level_of(run), work->options->engine.source, pg_buf_str(&text), name,
                 node->op_type);
     pg_buf_deinit(&text);
 }
@@ -418,21 +325,21 @@ static pg_status run_node(lint *work, const pg_node *node)
     pg_single_input *inputs = PG_ARENA_ARRAY(&work->arena, pg_single_input, work->n_reads[node->index] + 1);
     pg_feed feed = {0};
     pg_model *single = NULL;
-    attempt run = {0};
+    pg_attempt run = {0};
     size_t count;
     pg_status status = NULL;
     if (gather(work, node->index, inputs, &count, &feed)) {
         PG_TRY_GOTO(status,
                     pg_cutter_single(work->cutter, node, work->names[node->index], inputs, count, &single));
-        try_model(&work->options->engine, single, true, &feed, &run);
+        pg_attempt_run(&work->options->engine, single, true, &feed, &run);
         if (pg_status_code(run.status) == PG_ERR_INTERRUPTED)
-            PG_TRY_GOTO(status, take_status(&run));
+            PG_TRY_GOTO(status, pg_attempt_take(&run));
         report_node(work, &run, node);
         keep_outputs(work, &run.outputs);
     }
     drop_read(work, node->index);
 done:
-    end_attempt(&run);
+    pg_attempt_end(&run);
     pg_feed_deinit(&feed);
     pg_model_unref(single);
     return status;

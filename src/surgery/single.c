@@ -203,6 +203,8 @@ static void add_input(const cut *cut_, const pg_single_input *input)
     pg_wire_message *type = NULL;
     if (input->value != NULL && !optional)
         type = type_of_value(cut_->arena, input->value, true);
+    if (type == NULL && input->type != NULL && input->type->kind != PG_TYPE_NONE)
+        type = pg_build_type(cut_->arena, input->type);
     if (type == NULL && declared != NULL)
         pg_wire_add_message(cut_->arena, cut_->graph, PG_PB_GRAPH_INPUT, (pg_wire_message *)declared->wire);
     else

@@ -12,7 +12,8 @@ void pg_node_reads(const pg_node *node, pg_arena *arena, pg_str **out, size_t *o
 /* A tensor that the single node gets from outside. */
 typedef struct pg_single_input {
     pg_str name;
-    const pg_value *value; /* its type is the input's; NULL or an absent value: the declared type, if any */
+    const pg_value *value; /* its type is the input's; NULL or an absent value: the next one decides */
+    const pg_type *type;   /* NULL: the declared type, if any */
 } pg_single_input;
 
 /* Looks up the tensors of one model, which must outlive it. */

@@ -54,7 +54,7 @@ TEST(one_node)
     CHECK(pg_tensor_borrow(&tensor, PG_F32, 2, (int64_t[]){2, 3}, data) == NULL);
     pg_value value = {.kind = PG_VALUE_TENSOR, .elem = PG_F32, .tensor = tensor};
     const pg_single_input inputs[] = {
-        {PG_STR("x"), &value}, {PG_STR("c"), NULL}, {PG_STR("outer"), NULL}, {PG_STR("else"), &value}};
+        {PG_STR("x"), &value}, {PG_STR("c"), NULL}, {PG_STR("outer"), NULL}, {PG_STR("else"), &value, NULL}};
     CHECK(pg_cutter_single(cutter, &model->graph->nodes[1], PG_STR("new name"), inputs, 4, &single) == NULL);
     const pg_graph *graph = single->graph;
     CHECK(pg_str_is(graph->name, "new name"));
