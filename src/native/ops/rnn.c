@@ -1,10 +1,11 @@
 /* LSTM, GRU and RNN. The products with the inputs of all steps are one matrix product; each step then adds
- * that of its state. */
+ * that of its state, both directions at once where there are threads. */
 #include "native/ops/rnn.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/threads.h"
 
 enum { IN_X, IN_W, IN_R, IN_B, IN_LENGTHS, IN_H, IN_C, IN_P };
 
@@ -113,8 +114,10 @@ static pg_status prepare(pg_op *op)
 
 /* ---- Running ---- */
 
+/* One direction; directions share nothing that they write. */
 typedef struct rnn_run {
     const rnn_options *o;
+    size_t direction;
     const rnn_weights *w;
     pg_dtype dtype;
     size_t size, steps, batch, rows; /* rows = gates * hidden */
@@ -169,6 +172,18 @@ static size_t length_of(const rnn_run *r, size_t b)
 static size_t row_of(const rnn_run *r, size_t t, size_t b)
 {
     return r->o->batch_first ? b * r->steps + t : t * r->batch + b;
+}
+
+/* Where sequence b is at step s. */
+static size_t time_of(const rnn_run *r, size_t s, size_t b, bool reverse)
+{
+    const size_t length = length_of(r, b);
+    return s < length && reverse ? length - 1 - s : s;
+}
+
+static const char *packed_weights(const rnn_run *r)
+{
+    return r->w->memory + r->direction * (r->w->w_bytes + r->w->r_bytes);
 }
 
 static char *output_of(const rnn_run *r, size_t direction, size_t t, size_t b)
@@ -237,37 +252,58 @@ static void update_state(const rnn_run *r, size_t direction, size_t b, const rnn
     }
 }
 
-static void run_direction(const rnn_run *r, size_t direction)
+/* The products with the inputs of all steps. */
+static void project(const rnn_run *r)
 {
-    const rnn_options *o = r->o;
-    const size_t n = o->hidden;
-    const bool reverse = direction == 1 || o->reverse_first;
-    const char *packed_w = r->w->memory + direction * (r->w->w_bytes + r->w->r_bytes);
-    const char *packed_r = packed_w + r->w->w_bytes;
-    const rnn_act *acts = o->acts[direction];
-    sum_biases(r, direction);
-    multiply(r, r->steps * r->batch, r->rows, r->w->inputs, r->x, packed_w, r->bias_sum, NULL, 0,
+    sum_biases(r, r->direction);
+    multiply(r, r->steps * r->batch, r->rows, r->w->inputs, r->x, packed_weights(r), r->bias_sum, NULL, 0,
              r->projected, r->rows);
-    for (size_t s = 0; s < r->steps; s++) {
-        for (size_t b = 0; b < r->batch; b++) {
-            const size_t length = length_of(r, b), t = s < length && reverse ? length - 1 - s : s;
-            memcpy(r->gates + b * r->rows * r->size, r->projected + row_of(r, t, b) * r->rows * r->size,
-                   r->rows * r->size);
-        }
+}
+
+/* r->gates = the pre-activations of step s, where each sequence is at its own time: where they lie, when they
+ * lie together. */
+static void take_gates(rnn_run *r, size_t s, bool reverse)
+{
+    const size_t row = r->rows * r->size;
+    if (r->batch == 1 || (r->lengths == NULL && !r->o->batch_first)) {
+        r->gates = r->projected + row_of(r, time_of(r, s, 0, reverse), 0) * row;
+        return;
+    }
+    for (size_t b = 0; b < r->batch; b++)
+        memcpy(r->gates + b * row, r->projected + row_of(r, time_of(r, s, b, reverse), b) * row, row);
+}
+
+static void run_steps(const rnn_run *run)
+{
+    rnn_run r = *run;
+    const rnn_options *o = r.o;
+    const size_t n = o->hidden, direction = r.direction;
+    const bool reverse = direction == 1 || o->reverse_first;
+    const char *packed_r = packed_weights(&r) + r.w->w_bytes;
+    const rnn_act *acts = o->acts[direction];
+    for (size_t s = 0; s < r.steps; s++) {
+        take_gates(&r, s, reverse);
         if (o->kind == RNN_GRU)
-            gru_step(r, packed_r, direction, acts);
+            gru_step(&r, packed_r, direction, acts);
         else
-            multiply(r, r->batch, r->rows, n, r->h, packed_r, NULL, r->gates, r->rows, r->gates, r->rows);
-        for (size_t b = 0; b < r->batch; b++) {
-            const size_t length = length_of(r, b), t = s < length && reverse ? length - 1 - s : s;
-            if (s < length) {
-                update_state(r, direction, b, acts);
-                memcpy(output_of(r, direction, t, b), r->h + b * n * r->size, n * r->size);
+            multiply(&r, r.batch, r.rows, n, r.h, packed_r, NULL, r.gates, r.rows, r.gates, r.rows);
+        for (size_t b = 0; b < r.batch; b++) {
+            char *y = output_of(&r, direction, time_of(&r, s, b, reverse), b);
+            if (s < length_of(&r, b)) {
+                update_state(&r, direction, b, acts);
+                memcpy(y, r.h + b * n * r.size, n * r.size);
             } else {
-                memset(output_of(r, direction, t, b), 0, n * r->size);
+                memset(y, 0, n * r.size);
             }
         }
     }
+}
+
+static void run_directions(void *context, size_t begin, size_t end)
+{
+    const rnn_run *runs = context;
+    for (size_t d = begin; d < end; d++)
+        run_steps(&runs[d]);
 }
 
 /* States are [direction][batch][hidden], or [batch][direction][hidden]. */
@@ -397,15 +433,21 @@ static pg_status run(pg_op *op)
     if (lstm && pg_op_in(op, IN_P) != NULL)
         r.peephole = pg_op_in(op, IN_P)->data;
     pg_tensor *y, *h, *c;
-    PG_TRY(bind_memory(op, &r));
     PG_TRY(make_outputs(op, &r, &y, &h, &c));
     r.y = y->data;
+    rnn_run runs[2];
     for (size_t d = 0; d < o.directions; d++) {
-        load_state(&r, d, pg_op_in(op, IN_H), r.h);
-        load_state(&r, d, lstm ? pg_op_in(op, IN_C) : NULL, r.c);
-        run_direction(&r, d);
-        store_state(&r, d, r.h, h);
-        store_state(&r, d, r.c, c);
+        runs[d] = r;
+        runs[d].direction = d;
+        PG_TRY(bind_memory(op, &runs[d]));
+        load_state(&r, d, pg_op_in(op, IN_H), runs[d].h);
+        load_state(&r, d, lstm ? pg_op_in(op, IN_C) : NULL, runs[d].c);
+        project(&runs[d]);
+    }
+    pg_parallel_for(o.directions, 1, run_directions, runs);
+    for (size_t d = 0; d < o.directions; d++) {
+        store_state(&r, d, runs[d].h, h);
+        store_state(&r, d, runs[d].c, c);
     }
     return NULL;
 }

@@ -367,6 +367,29 @@ TEST(layer_norm_and_gelu_are_found)
     check(&f);
 }
 
+TEST(recurrent_layers_in_both_directions)
+{
+    static const struct {
+        const char *op;
+        int64_t gates, batch, before;
+    } rows[] = {{"LSTM", 4, 1, 0}, {"LSTM", 4, 3, 0}, {"GRU", 3, 2, 0}, {"GRU", 3, 1, 1}, {"RNN", 1, 2, 0}};
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        fixture f;
+        begin(&f);
+        const int64_t hidden = 19, in = 23, gates = rows[r].gates * hidden;
+        input(&f, "x", 3, (int64_t[]){17, rows[r].batch, in});
+        weight(&f, "w", 3, (int64_t[]){2, gates, in}, -0.5f, 0.5f);
+        weight(&f, "r", 3, (int64_t[]){2, gates, hidden}, -0.3f, 0.3f);
+        weight(&f, "b", 2, (int64_t[]){2, 2 * gates}, -0.5f, 0.5f);
+        pg_wire_message *n = node(&f, rows[r].op, "x,w,r,b", "y");
+        pg_build_attr_int(&f.arena, n, "hidden_size", hidden);
+        pg_build_attr_str(&f.arena, n, "direction", "bidirectional");
+        if (rows[r].before != 0)
+            pg_build_attr_int(&f.arena, n, "linear_before_reset", rows[r].before);
+        check(&f);
+    }
+}
+
 static void find_onednn(void)
 {
     char path[1024];
@@ -385,4 +408,4 @@ TEST_MAIN(find_onednn(); RUN(convolutions_of_many_shapes); RUN(convolutions_by_w
           RUN(slopes_join_convolutions); RUN(swish_and_scalings_join_convolutions);
           RUN(batch_norm_sum_and_activation_join_convolutions); RUN(addends_of_another_shape_are_broadcast);
           RUN(transposed_convolutions); RUN(products_take_bias_sum_and_gate);
-          RUN(layer_norm_and_gelu_are_found);)
+          RUN(layer_norm_and_gelu_are_found); RUN(recurrent_layers_in_both_directions);)
