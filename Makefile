@@ -62,6 +62,7 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 
 include mk/library.mk
 include mk/tasks.mk
+include mk/docs.mk
 
 clean:
 	rm -rf build

@@ -32,7 +32,7 @@ $(STATIC): $(PUBLIC_OBJECTS) mk/libpolygraphy.map
 	@rm -f $@
 	@$(AR) rcs $@ $(OUT)/lib/polygraphy.o
 
-install: all library
+install: all library man
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/polygraphy
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/$(notdir $(SHARED))
@@ -42,19 +42,12 @@ install: all library
 	install -m 644 include/polygraphy.h $(DESTDIR)$(PREFIX)/include/polygraphy.h
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' mk/polygraphy.pc.in \
 		> $(DESTDIR)$(LIBDIR)/pkgconfig/polygraphy.pc
-	@for shell in bash zsh fish; do \
-		case $$shell in \
-		bash) to=bash-completion/completions/polygraphy ;; \
-		zsh) to=zsh/site-functions/_polygraphy ;; \
-		fish) to=fish/vendor_completions.d/polygraphy.fish ;; \
-		esac; \
-		mkdir -p $$(dirname $(DESTDIR)$(DATADIR)/$$to) && \
-		$(PROGRAM) --completion $$shell > $(DESTDIR)$(DATADIR)/$$to || exit 1; \
-	done
-	@set -e; for page in $(wildcard docs/man/*.1); do \
-		install -d $(DESTDIR)$(DATADIR)/man/man1; \
-		install -m 644 $$page $(DESTDIR)$(DATADIR)/man/man1/; \
-	done
+	install -d $(DESTDIR)$(DATADIR)/man/man1 $(DESTDIR)$(DATADIR)/bash-completion/completions \
+		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
+	install -m 644 build/man/*.1 $(DESTDIR)$(DATADIR)/man/man1/
+	install -m 644 build/completions/polygraphy.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/polygraphy
+	install -m 644 build/completions/_polygraphy $(DESTDIR)$(DATADIR)/zsh/site-functions/_polygraphy
+	install -m 644 build/completions/polygraphy.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/polygraphy.fish
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/polygraphy $(DESTDIR)$(LIBDIR)/libpolygraphy.* $(DESTDIR)$(PREFIX)/include/polygraphy.h \

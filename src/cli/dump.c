@@ -1,4 +1,4 @@
-/* The option tables for other programs: a dump, and candidates for a shell's completion. */
+/* The option tables for other programs. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -70,93 +70,4 @@ void pg_help_dump(const pg_command *root, pg_arena *arena)
     dump_command(root, "", arena, &out);
     fwrite(out.ptr, 1, out.len, stdout);
     pg_buf_deinit(&out);
-}
-
-/* ---- Completion ---- */
-
-static void offer(pg_buf *out, pg_str candidate, pg_str prefix)
-{
-    if (pg_str_starts(candidate, prefix))
-        pg_buf_printf(out, "%" PG_STR_FMT "\n", PG_STR_ARG(candidate));
-}
-
-static const pg_bound_option *option_of(const pg_bound_options *options, const char *name)
-{
-    for (size_t i = 0; i < options->count; i++)
-        for (size_t j = 0; j < options->items[i].n_names; j++)
-            if (pg_str_is(options->items[i].names[j], name))
-                return &options->items[i];
-    return NULL;
-}
-
-static void offer_choices(const pg_option *row, pg_str prefix, pg_buf *out)
-{
-    pg_str rest = pg_str_c(row->choices), part;
-    while (row->choices != NULL && pg_str_split(&rest, '|', &part))
-        offer(out, part, prefix);
-}
-
-static void offer_options(const pg_bound_options *options, pg_str prefix, pg_buf *out)
-{
-    offer(out, PG_STR("--help"), prefix);
-    for (size_t i = 0; i < options->count; i++)
-        for (size_t j = 0; j < options->items[i].n_names; j++)
-            if (!pg_option_is_positional(options->items[i].row) &&
-                (options->items[i].row->flags & PG_OPTION_HIDDEN) == 0)
-                offer(out, options->items[i].names[j], prefix);
-}
-
-void pg_help_complete(const pg_command *root, const char *const *words, size_t n_words, pg_arena *arena)
-{
-    const pg_command *command = root, *child;
-    size_t last = n_words > 0 ? n_words - 1 : 0;
-    pg_str prefix = n_words > 0 ? pg_str_c(words[last]) : PG_STR("");
-    const char *option_word = NULL;
-    for (size_t i = 0; i < last; i++) {
-        if (words[i][0] == '-')
-            option_word = words[i];
-        else if ((child = pg_command_find_child(command, words[i])) != NULL) {
-            command = child;
-            option_word = NULL;
-        }
-    }
-    pg_buf out = {0};
-    pg_bound_options options = pg_options_bind(command, NULL, arena);
-    const pg_bound_option *current = option_word != NULL ? option_of(&options, option_word) : NULL;
-    if (pg_str_starts(prefix, PG_STR("-"))) {
-        offer_options(&options, prefix, &out);
-    } else if (current != NULL && pg_option_arity(current->row) != PG_ARITY_NONE) {
-        offer_choices(current->row, prefix, &out);
-    } else {
-        for (const pg_command *const *c = command->children; c != NULL && *c != NULL; c++)
-            offer(&out, pg_str_c((*c)->name), prefix);
-    }
-    if (out.len > 0)
-        fwrite(out.ptr, 1, out.len, stdout);
-    pg_buf_deinit(&out);
-}
-
-pg_status pg_help_completion_script(const char *shell)
-{
-    if (strcmp(shell, "bash") == 0)
-        fputs("_polygraphy() {\n"
-              "    local IFS=$'\\n'\n"
-              "    COMPREPLY=($(\"${COMP_WORDS[0]}\" --complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" "
-              "2>/dev/null))\n"
-              "}\n"
-              "complete -o default -F _polygraphy polygraphy\n",
-              stdout);
-    else if (strcmp(shell, "zsh") == 0)
-        fputs("#compdef polygraphy\n"
-              "local -a found\n"
-              "found=(${(f)\"$(${words[1]} --complete \"${(@)words[2,CURRENT]}\" 2>/dev/null)\"})\n"
-              "(( $#found )) && compadd -a found || _files\n",
-              stdout);
-    else if (strcmp(shell, "fish") == 0)
-        fputs("complete -c polygraphy -a '(polygraphy --complete (commandline -opc)[2..-1] (commandline "
-              "-ct))'\n",
-              stdout);
-    else
-        return pg_err(PG_ERR_INVALID, "no completion for the shell '%s': bash, zsh and fish have one", shell);
-    return NULL;
 }

@@ -71,8 +71,7 @@ static char *choices_text(const pg_option *row, pg_arena *arena)
     return text;
 }
 
-/* The words after the option's name, with a blank before them. */
-static char *words_text(const pg_option *row, pg_arena *arena)
+char *pg_help_words(const pg_option *row, pg_arena *arena)
 {
     const char *word = row->choices != NULL ? choices_text(row, arena) : pg_option_metavar(row, arena);
     switch (pg_option_arity(row)) {
@@ -91,13 +90,13 @@ static char *words_text(const pg_option *row, pg_arena *arena)
     }
 }
 
-static void add_option_head(pg_buf *out, const pg_bound_option *option, pg_arena *arena)
+void pg_help_add_head(pg_buf *out, const pg_bound_option *option, pg_arena *arena)
 {
     if (pg_option_is_positional(option->row)) {
         pg_buf_puts(out, pg_option_metavar(option->row, arena));
         return;
     }
-    const char *words = words_text(option->row, arena);
+    const char *words = pg_help_words(option->row, arena);
     for (size_t i = 0; i < option->n_names; i++)
         pg_buf_printf(out, "%s%" PG_STR_FMT "%s", i > 0 ? ", " : "", PG_STR_ARG(option->names[i]),
                       i + 1 == option->n_names ? words : "");
@@ -122,20 +121,25 @@ static void add_entry(pg_buf *out, size_t indent, pg_str head, const char *help)
     pg_buf_putc(out, '\n');
 }
 
-static void add_option(pg_buf *out, const pg_bound_option *option, pg_arena *arena)
+void pg_help_add_text(pg_buf *out, const pg_bound_option *option)
 {
     const pg_option *row = option->row;
-    pg_buf head = {0}, help = {0};
-    add_option_head(&head, option, arena);
-    pg_buf_puts(&help, row->help != NULL ? row->help : "");
+    pg_buf_puts(out, row->help != NULL ? row->help : "");
     if (row->default_text != NULL)
-        pg_buf_printf(&help, " (default: %s)", row->default_text);
+        pg_buf_printf(out, " (default: %s)", row->default_text);
     if (option->required && !pg_option_is_positional(row))
-        pg_buf_puts(&help, " (required)");
+        pg_buf_puts(out, " (required)");
     if (row->missing != NULL)
-        pg_buf_printf(&help, " [not available: needs %s]", row->missing);
+        pg_buf_printf(out, " [not available: needs %s]", row->missing);
     if (row->deprecated != NULL)
-        pg_buf_printf(&help, " [deprecated: use %s]", row->deprecated);
+        pg_buf_printf(out, " [deprecated: use %s]", row->deprecated);
+}
+
+static void add_option(pg_buf *out, const pg_bound_option *option, pg_arena *arena)
+{
+    pg_buf head = {0}, help = {0};
+    pg_help_add_head(&head, option, arena);
+    pg_help_add_text(&help, option);
     add_entry(out, 2, pg_buf_str(&head), pg_buf_cstr(&help));
     pg_buf_deinit(&head);
     pg_buf_deinit(&help);
@@ -143,29 +147,33 @@ static void add_option(pg_buf *out, const pg_bound_option *option, pg_arena *are
 
 /* ---- Pages ---- */
 
-static void add_usage(pg_buf *out, const pg_command *command, const char *program, pg_arena *arena)
+void pg_help_add_synopsis(pg_buf *out, const pg_command *command, pg_arena *arena)
 {
-    size_t indent = strlen("usage: ") + strlen(program) + 1, column = indent;
-    pg_buf words = {0};
-    pg_buf_puts(&words, "[-h]");
+    pg_buf_puts(out, "[-h]");
     pg_bound_options options = pg_options_bind(command, NULL, arena);
     if (options.count > 0)
-        pg_buf_puts(&words, " [options]");
+        pg_buf_puts(out, " [options]");
     for (size_t i = 0; i < options.count; i++) {
         const pg_bound_option *option = &options.items[i];
         if (!pg_option_is_positional(option->row) && option->required)
-            pg_buf_printf(&words, " %" PG_STR_FMT "%s", PG_STR_ARG(option->names[0]),
-                          words_text(option->row, arena));
+            pg_buf_printf(out, " %" PG_STR_FMT "%s", PG_STR_ARG(option->names[0]),
+                          pg_help_words(option->row, arena));
     }
     for (size_t i = 0; i < options.count; i++) {
         const pg_bound_option *option = &options.items[i];
         if (pg_option_is_positional(option->row))
-            pg_buf_printf(&words, option->required ? " %s%s" : " [%s%s]",
-                          pg_option_metavar(option->row, arena),
+            pg_buf_printf(out, option->required ? " %s%s" : " [%s%s]", pg_option_metavar(option->row, arena),
                           pg_option_arity(option->row) == PG_ARITY_SOME ? " ..." : "");
     }
     if (command->children != NULL)
-        pg_buf_puts(&words, " command ...");
+        pg_buf_puts(out, " command ...");
+}
+
+static void add_usage(pg_buf *out, const pg_command *command, const char *program, pg_arena *arena)
+{
+    size_t indent = strlen("usage: ") + strlen(program) + 1, column = indent;
+    pg_buf words = {0};
+    pg_help_add_synopsis(&words, command, arena);
     pg_buf_printf(out, "usage: %s ", program);
     add_wrapped(out, pg_buf_str(&words), indent, &column);
     pg_buf_putc(out, '\n');
@@ -195,6 +203,13 @@ static void add_children(pg_buf *out, const pg_command *command)
     }
 }
 
+static void add_examples(pg_buf *out, const char *examples)
+{
+    pg_str rest = pg_str_c(examples), line;
+    while (pg_str_split(&rest, '\n', &line))
+        pg_buf_printf(out, "  %" PG_STR_FMT "\n", PG_STR_ARG(line));
+}
+
 void pg_help_print(const pg_command *command, const char *program, pg_arena *arena)
 {
     pg_buf out = {0};
@@ -220,6 +235,10 @@ void pg_help_print(const pg_command *command, const char *program, pg_arena *are
         }
         group = options.items[i].group;
         add_option(&out, &options.items[i], arena);
+    }
+    if (command->examples != NULL) {
+        pg_buf_puts(&out, "\nexamples:\n");
+        add_examples(&out, command->examples);
     }
     fwrite(out.ptr, 1, out.len, stdout);
     fflush(stdout);

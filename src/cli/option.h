@@ -150,6 +150,7 @@ typedef struct pg_command pg_command;
 struct pg_command {
     const char *name, *summary;
     const char *description; /* paragraphs of the help text; may be NULL */
+    const char *examples;    /* command lines of the help text, one per line; may be NULL */
     const pg_group_use *groups;
     size_t n_groups;
     size_t values_size;

@@ -204,6 +204,7 @@ const pg_command pg_command_check_accuracy = {
         "The default of 'simple', element by element, needs the tensors: save those with 'run "
         "--save-outputs' "
         "and compare again.",
+    .examples = "polygraphy check accuracy acc.json --compare l2 --l2-threshold 0.5",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(accuracy_args),

@@ -231,6 +231,7 @@ const pg_command pg_command_check_compatibility = {
         "operator, opset and the runtime's reason. For example:\n"
         "\n"
         "  polygraphy check compatibility model.onnx --onnxrt --native",
+    .examples = "polygraphy check compatibility model.onnx --onnxrt --native",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(compatibility_args),

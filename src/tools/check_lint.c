@@ -209,6 +209,7 @@ const pg_command pg_command_check_lint = {
         "made, so that each error is told with its node. Nodes behind a faulty one are left out. Inputs and "
         "nodes that no output needs are warnings.\n\n"
         "ONNX Runtime does the work where it is found, else the built-in engine.",
+    .examples = "polygraphy check lint model.onnx",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(lint_args),

@@ -166,6 +166,8 @@ const pg_command pg_command_convert = {
         "  polygraphy convert model.onnx -o half.onnx --fp-to-fp16\n"
         "  polygraphy convert model.onnx -o small.onnx --save-external-data weights.bin\n"
         "  polygraphy convert model.onnx -o all.onnx --onnx-outputs '*' --shape-inference",
+    .examples = "polygraphy convert model.onnx --fp-to-fp16 -o half.onnx\n"
+                "polygraphy convert model.onnx --shape-inference --onnx-outputs mark all -o marked.onnx",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(convert_args),

@@ -194,6 +194,7 @@ const pg_command pg_command_data_concat = {
         "the name of their runner. For example:\n"
         "\n"
         "  polygraphy data concat monday.json tuesday.json -o both.json",
+    .examples = "polygraphy data concat in.json in.json -o both.json",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(concat_args),

@@ -165,8 +165,9 @@ const pg_command pg_command_data_merge = {
         "The first iteration of the result holds the tensors of the first iteration of every file, and so "
         "on. What a run saved becomes input of the next one:\n"
         "\n"
-        "  polygraphy data merge inputs.json outputs.json -o both.json\n"
+        "  polygraphy data merge in.json out.json -o both.json\n"
         "  polygraphy run second.onnx --native --load-inputs both.json",
+    .examples = "polygraphy data merge in.json out.json -o merged.json",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(merge_args),

@@ -183,6 +183,7 @@ const pg_command pg_command_inspect_diff_tactics = {
     .description =
         "Reads all tactic replay files of a good and of a bad folder and shows, layer by layer, what "
         "only the bad ones chose.",
+    .examples = "polygraphy inspect diff-tactics --dir replays",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(diff_args),
@@ -274,6 +275,7 @@ const pg_command pg_command_debug_diff_tactics = {
     .description =
         "Shows, layer by layer, which tactics only one of two builds chose. `inspect diff-tactics` "
         "does the same for folders of good and bad builds.",
+    .examples = "polygraphy debug diff-tactics replays/good/1.json replays/bad/1.json",
     .groups = pair_groups,
     .n_groups = PG_COUNT(pair_groups),
     .values_size = sizeof(diff_pair_args),

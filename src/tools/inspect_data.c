@@ -230,6 +230,7 @@ static pg_status run(void *values, pg_arena *arena)
 const pg_command pg_command_inspect_data = {
     .name = "data",
     .summary = "Print saved inputs, outputs and accuracy results.",
+    .examples = "polygraphy inspect data out.json --show-values",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(data_args),

@@ -91,6 +91,9 @@ static pg_status run(void *values, pg_arena *arena)
 const pg_command pg_command_inspect_model = {
     .name = "model",
     .summary = "Print the structure of a model.",
+    .examples =
+        "polygraphy inspect model model.onnx --show layers attrs weights\n"
+        "polygraphy inspect model model.onnx --shape-inference --save-visual model.html --svg model.svg",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(inspect_args),

@@ -54,6 +54,7 @@ const pg_command pg_command_inspect_sparsity = {
     .description =
         "Names every weight of a convolution or matrix product that has two zeros in each group of "
         "four elements along the axis of the sum, and every one that could but has not.",
+    .examples = "polygraphy inspect sparsity model.onnx",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(sparsity_args),

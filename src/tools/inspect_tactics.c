@@ -44,6 +44,7 @@ const pg_command pg_command_inspect_tactics = {
     .name = "tactics",
     .summary = "Print a tactic replay file.",
     .description = "Shows which kernel was chosen for each layer of an engine. TensorRT is not needed.",
+    .examples = "polygraphy inspect tactics replay.json",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(tactics_args),

@@ -75,6 +75,10 @@ static const pg_option root_rows[] = {
      .flags = PG_OPTION_OURS | PG_OPTION_HIDDEN},
     {"--dump-options", PG_FIELD(pg_root_args, dump_options), .flags = PG_OPTION_OURS | PG_OPTION_HIDDEN,
      .help = "print every option of every command as tab-separated lines"},
+    {"--dump-man", PG_FIELD(pg_root_args, dump_man), .metavar = "PAGE",
+     .flags = PG_OPTION_OURS | PG_OPTION_HIDDEN, .help = "print a manual page, or the names of all"},
+    {"--dump-markdown", PG_FIELD(pg_root_args, dump_markdown), .flags = PG_OPTION_OURS | PG_OPTION_HIDDEN,
+     .help = "print the reference of all options"},
 };
 static const pg_group root_group = {NULL, root_rows, PG_COUNT(root_rows)};
 static const pg_group_use root_use[] = {{&root_group, 0}};

@@ -47,8 +47,13 @@ static pg_status answer_root(invocation *in, const pg_root_args *args)
         printf("Polygraphy | Version: %s | Compatible with: %s\n", PG_VERSION, PG_PEER_VERSION);
     } else if (args->dump_options) {
         pg_help_dump(&pg_command_root, in->arena);
+    } else if (args->dump_markdown) {
+        pg_help_markdown(&pg_command_root, in->arena);
+    } else if (args->dump_man.set) {
+        PG_TRY(pg_help_man(&pg_command_root, args->dump_man.text, in->arena));
     } else if (args->complete.set) {
-        pg_help_complete(&pg_command_root, args->complete.items, args->complete.count, in->arena);
+        if (!pg_help_complete(&pg_command_root, args->complete.items, args->complete.count, in->arena))
+            return pg_err(PG_ERR_FAILED, "no file is expected");
     } else if (args->completion.set) {
         PG_TRY(pg_help_completion_script(args->completion.text));
     } else {

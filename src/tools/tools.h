@@ -7,8 +7,8 @@
 #include "cli/option.h"
 
 typedef struct pg_root_args {
-    bool version, dump_options;
-    pg_opt_text completion;
+    bool version, dump_options, dump_markdown;
+    pg_opt_text completion, dump_man;
     pg_arg_list complete;
 } pg_root_args;
 extern const pg_command pg_command_root;

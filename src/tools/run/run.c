@@ -440,6 +440,12 @@ const pg_command pg_command_run = {
         "  polygraphy run model.onnx --onnxrt --native --atol 1e-4\n"
         "  polygraphy run model.onnx --onnxrt --save-outputs golden.json\n"
         "  polygraphy run model.onnx --native --load-outputs golden.json",
+    .examples =
+        "polygraphy run model.onnx --native --save-inputs in.json --save-outputs out.json\n"
+        "polygraphy run model.onnx --onnxrt --native --atol 1e-4 --rtol 1e-4\n"
+        "polygraphy run model.onnx --native --load-outputs out.json --report report.html\n"
+        "polygraphy run model.onnx --onnxrt --native --onnx-outputs mark all --validate\n"
+        "polygraphy run --load-outputs out.json out.json --compare l2 --save-accuracy-results acc.json",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(run_args),

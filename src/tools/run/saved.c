@@ -53,6 +53,7 @@ const pg_command pg_command_inspect_diff = {
         "example:\n"
         "\n"
         "  polygraphy inspect diff expected.json actual.json --rtol 1e-3",
+    .examples = "polygraphy inspect diff out.json out.json --compare simple l2",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(run_args),

@@ -1,0 +1,13 @@
+# Documents from the option tables: manual pages and completions under build/, the reference under docs/.
+.PHONY: docs man
+docs: man
+	@$(PROGRAM) --dump-markdown > build/options.md
+	@cmp -s build/options.md docs/options.md || cp build/options.md docs/options.md
+
+man: all
+	@mkdir -p build/man build/completions
+	@rm -f build/man/*.1
+	@for page in $$($(PROGRAM) --dump-man); do $(PROGRAM) --dump-man $$page > build/man/$$page.1 || exit 1; done
+	@$(PROGRAM) --completion bash > build/completions/polygraphy.bash
+	@$(PROGRAM) --completion zsh > build/completions/_polygraphy
+	@$(PROGRAM) --completion fish > build/completions/polygraphy.fish
