@@ -432,10 +432,16 @@ POLYGRAPHY_API polygraphy_code polygraphy_results_outputs(const polygraphy_resul
 POLYGRAPHY_API polygraphy_code polygraphy_results_validate(const polygraphy_results *results,
                                                            bool *out_valid);
 
-/* Replaces outputs by the indices of their `k` largest elements along an axis (-1 is the last). A NULL `output` is
- * every output. */
-POLYGRAPHY_API polygraphy_code polygraphy_results_top_k(polygraphy_results *results, const char *output,
-                                                        int64_t k, int64_t axis);
+/* Keep the `k` largest elements' indices along an axis (-1 is the last) of one output, or with a NULL `output` of all
+ * others. */
+typedef struct polygraphy_top_k {
+    const char *output;
+    int64_t k, axis;
+} polygraphy_top_k;
+
+/* Replaces outputs by the indices of their largest elements. An output without an entry stays. */
+POLYGRAPHY_API polygraphy_code polygraphy_results_top_k(polygraphy_results *results,
+                                                        const polygraphy_top_k *items, size_t n_items);
 
 /* ==== Comparison ==== */
 

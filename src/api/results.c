@@ -85,19 +85,23 @@ polygraphy_code polygraphy_results_validate(const polygraphy_results *results, b
     return pg_api_end(pg_validate_results(&results->results, &options, out_valid));
 }
 
-static pg_status top_k(pg_run_results *results, const pg_top_k *item)
+static pg_status top_k(pg_run_results *results, const pg_top_k *items, size_t count)
 {
     for (size_t r = 0; r < results->count; r++)
         for (size_t i = 0; i < results->items[r].count; i++)
-            PG_TRY_CTX(pg_postprocess_top_k(&results->items[r].items[i], item, 1),
+            PG_TRY_CTX(pg_postprocess_top_k(&results->items[r].items[i], items, count),
                        "while post-processing the outputs of %s", results->items[r].name);
     return NULL;
 }
 
-polygraphy_code polygraphy_results_top_k(polygraphy_results *results, const char *output, int64_t k,
-                                         int64_t axis)
+polygraphy_code polygraphy_results_top_k(polygraphy_results *results, const polygraphy_top_k *items,
+                                         size_t n_items)
 {
-    pg_top_k item = {pg_str_c(output), k, axis};
     pg_api_begin();
-    return pg_api_end(top_k(&results->results, &item));
+    pg_top_k *own = pg_calloc(n_items + 1, sizeof *own);
+    for (size_t i = 0; i < n_items; i++)
+        own[i] = (pg_top_k){pg_str_c(items[i].output), items[i].k, items[i].axis};
+    pg_status status = top_k(&results->results, own, n_items);
+    free(own);
+    return pg_api_end(status);
 }

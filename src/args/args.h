@@ -8,6 +8,7 @@
 #include "cli/values.h"
 #include "compare/compare.h"
 #include "data/loader.h"
+#include "log/log.h"
 #include "native/native.h"
 #include "onnx/edit.h"
 #include "onnx/save.h"
@@ -23,6 +24,8 @@ typedef struct pg_args_logging {
     pg_arg_list log_format;
     const char *log_file;
 } pg_args_logging;
+/* The level that the counts of -v and -q ask for; --verbosity comes before it. */
+pg_severity pg_args_log_level(const pg_args_logging *args);
 /* Its finish sets the logger up, so it is the first group of every command. */
 extern const pg_group pg_group_logging;
 
@@ -220,6 +223,13 @@ typedef struct pg_args_reports {
 } pg_args_reports;
 extern const pg_group pg_group_reports;
 
+/* ---- Scripts ---- */
+
+typedef struct pg_args_script {
+    const char *path; /* of the program that does the same as the command; NULL = do it */
+} pg_args_script;
+extern const pg_group pg_group_script;
+
 /* ---- Systems that this version lacks ---- */
 
 /* Groups whose every row is an error that names what is missing; they have no values. */
@@ -227,7 +237,6 @@ extern const pg_group pg_group_tf, pg_group_tftrt, pg_group_tf_session, pg_group
     pg_group_tf_onnx;
 extern const pg_group pg_group_trt_config, pg_group_trt_plugins, pg_group_trt_parser, pg_group_trt_network;
 extern const pg_group pg_group_trt_save_engine, pg_group_trt_engine, pg_group_trt_inference;
-extern const pg_group pg_group_script;
 extern const pg_group pg_group_debug_check, pg_group_debug_artifacts, pg_group_debug_loop;
 extern const pg_group pg_group_shard;
 

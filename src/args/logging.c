@@ -26,12 +26,14 @@ static int steps_of(const pg_args_logging *args)
     return args->verbose + (args->extra_verbose ? 2 : 0) - args->quiet;
 }
 
-static pg_severity level_of_counts(const pg_args_logging *args)
+pg_severity pg_args_log_level(const pg_args_logging *args)
 {
     static const pg_severity louder[] = {PG_INFO, PG_VERBOSE, PG_EXTRA_VERBOSE, PG_SUPER_VERBOSE,
                                          PG_ULTRA_VERBOSE};
     static const pg_severity quieter[] = {PG_INFO, PG_START, PG_FINISH, PG_WARNING, PG_ERROR, PG_CRITICAL};
     int steps = steps_of(args);
+    if (args->silent)
+        return PG_CRITICAL;
     if (steps >= 0)
         return louder[PG_MIN((size_t)steps, PG_COUNT(louder) - 1)];
     return quieter[PG_MIN((size_t)-steps, PG_COUNT(quieter) - 1)];
@@ -74,7 +76,7 @@ static pg_status finish(void *values, pg_arena *arena)
     } else {
         PG_TRY(set_by_path(args));
         if (steps_of(args) != 0)
-            pg_log_set_severity(PG_STR_EMPTY, level_of_counts(args));
+            pg_log_set_severity(PG_STR_EMPTY, pg_args_log_level(args));
     }
     return args->log_file != NULL ? pg_log_set_file(args->log_file) : NULL;
 }

@@ -159,8 +159,9 @@ struct pg_command {
     void (*prepare)(const void *values);
     /* PG_ERR_FAILED when the work ran and its check did not pass; the message was already logged. */
     PG_MUST_USE pg_status (*run)(void *values, pg_arena *arena);
-    /* Whether RUNNING and PASSED / FAILED lines enclose it. */
+    /* Whether RUNNING and PASSED / FAILED lines enclose it, unless `bare` says otherwise; bare may be NULL. */
     bool brackets;
+    bool (*bare)(const void *values);
     const char *missing;               /* names what this version lacks for it; run is NULL */
     bool exact_names;                  /* long options cannot be shortened */
     const pg_command *const *children; /* NULL-terminated; commands with children have no run */

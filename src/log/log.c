@@ -76,6 +76,11 @@ bool pg_severity_parse(pg_str name, pg_severity *out)
     return false;
 }
 
+const char *pg_severity_name(pg_severity severity)
+{
+    return row_of(severity)->name;
+}
+
 void pg_log_indent(int levels)
 {
     indent_level += levels;

@@ -53,6 +53,8 @@ void pg_log_set_format(pg_log_format format);
 PG_MUST_USE pg_status pg_log_set_file(const char *path); /* truncates; parents are created */
 /* Case-insensitive name ("info", "EXTRA_VERBOSE"); false when unknown. */
 bool pg_severity_parse(pg_str name, pg_severity *out);
+/* In capitals: "INFO". */
+const char *pg_severity_name(pg_severity severity);
 void pg_log_close(void);
 
 #endif

@@ -76,11 +76,9 @@ class Errors(Case):
         for words, needs in ((["--fp16"], "TensorRT"), (["--tf"], "the TensorFlow runtime"),
                              (["--trt-min-shapes", "x:[1]"], "TensorRT"),
                              (["--workspace", "1G"], "TensorRT"),
-                             (["--data-loader-script", "a.py"], "Python scripts, which are not supported yet"),
-                             (["--gen-script", "-"], "script generation")):
+                             (["--data-loader-script", "a.py"], "Python scripts, which are not supported yet")):
             result = self.run_it("run", *words, rc=1)
-            self.assertIn(f"'{words[0]}' is not available in this version: it needs {needs}" if words[0] != "--gen-script"
-                          else "it needs script generation", result.err)
+            self.assertIn(f"'{words[0]}' is not available in this version: it needs {needs}", result.err)
             self.assertEqual(result.out, "")
 
     def test_missing_commands_say_so(self):

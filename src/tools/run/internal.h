@@ -11,6 +11,7 @@
  *     judge.c    validation and comparison of live and loaded runs
  *     reports.c  reports for people and for continuous integration
  *     describe.c names, types and shapes as text
+ *     script*.c  --gen-script: the command as a program
  *     saved.c    `inspect diff`: the comparison alone, of saved outputs
  */
 #ifndef PG_TOOLS_RUN_INTERNAL_H
@@ -43,6 +44,7 @@ typedef struct run_args {
     pg_args_indices indices;
     pg_args_thresholds thresholds;
     pg_args_reports reports;
+    pg_args_script script;
 } run_args;
 
 /* ---- run.c ---- */
@@ -211,6 +213,12 @@ void run_reports_add_inputs(run_reports *reports, const pg_feed *feed);
 PG_MUST_USE pg_status run_reports_write(run_reports *reports, const run_live *live, const run_judge *judge,
                                         const pg_model *model, pg_status status);
 void run_reports_deinit(run_reports *reports);
+
+/* ---- script.c ---- */
+
+/* Writes the program that --gen-script asks for. PG_ERR_UNSUPPORTED for an option that the language cannot
+ * express, by name. */
+PG_MUST_USE pg_status run_script(const pg_command *command, run_args *args, pg_arena *arena);
 
 /* ---- describe.c ---- */
 

@@ -49,7 +49,7 @@ static const pg_group_use groups[] = {
     USE(pg_group_snr, thresholds.snr),
     USE(pg_group_perceptual, thresholds.perceptual),
     USE(pg_group_reports, reports),
-    MISSING_USE(pg_group_script),
+    USE(pg_group_script, script),
 };
 
 /* ---- Rules between options ---- */
@@ -424,9 +424,17 @@ pg_status run_execute(const run_args *args, pg_arena *arena)
     return status;
 }
 
+static bool writes_script(const void *values)
+{
+    return ((const run_args *)values)->script.path != NULL;
+}
+
 static pg_status run(void *values, pg_arena *arena)
 {
-    PG_TRY(check(values, arena));
+    run_args *args = values;
+    PG_TRY(check(args, arena));
+    if (args->script.path != NULL)
+        return run_script(&pg_command_run, args, arena);
     return run_execute(values, arena);
 }
 
@@ -452,4 +460,5 @@ const pg_command pg_command_run = {
     .prepare = prepare,
     .run = run,
     .brackets = true,
+    .bare = writes_script,
 };

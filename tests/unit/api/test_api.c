@@ -321,7 +321,7 @@ TEST(results)
     bool valid = false;
     OK(polygraphy_results_validate(results, &valid));
     CHECK(valid);
-    OK(polygraphy_results_top_k(results, NULL, 2, -1));
+    OK(polygraphy_results_top_k(results, &(polygraphy_top_k){NULL, 2, -1}, 1));
     polygraphy_feed *outputs;
     polygraphy_array *array;
     OK(polygraphy_results_outputs(results, 0, 0, &outputs));
@@ -330,7 +330,7 @@ TEST(results)
     CHECK_INT(polygraphy_array_count(array), 2);
     polygraphy_array_unref(array);
     polygraphy_feed_free(outputs);
-    CHECK_INT(polygraphy_results_top_k(results, NULL, 2, 5), POLYGRAPHY_INVALID);
+    CHECK_INT(polygraphy_results_top_k(results, &(polygraphy_top_k){NULL, 2, 5}, 1), POLYGRAPHY_INVALID);
     CHECK_INT(polygraphy_results_outputs(results, 0, 9, &outputs), POLYGRAPHY_NOT_FOUND);
     CHECK(polygraphy_results_runner(results, 9) == NULL);
     polygraphy_results_free(results);
