@@ -4,10 +4,10 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/cgroup.h"
 
 /* One loop at a time is published to the workers; ranges are claimed by an atomic counter, so a slow thread
  * holds nobody up. A worker joins a loop only while it is open, and the caller closes it once no range is
@@ -50,27 +50,13 @@ static inline void relax(void)
 #endif
 }
 
-static unsigned quota_cpus(unsigned cpus)
-{
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
-    if (file == NULL)
-        return cpus;
-    double quota, period;
-    if (fscanf(file, "%lf %lf", &quota, &period) == 2 && quota > 0 && period > 0) {
-        unsigned limit = (unsigned)(quota / period + 0.999);
-        cpus = PG_MAX(1u, PG_MIN(cpus, limit));
-    }
-    fclose(file);
-    return cpus;
-}
-
 unsigned pg_cpu_count(void)
 {
     cpu_set_t set;
     unsigned cpus = 1;
     if (sched_getaffinity(0, sizeof set, &set) == 0)
         cpus = (unsigned)CPU_COUNT(&set);
-    return quota_cpus(PG_MAX(cpus, 1u));
+    return pg_cgroup_cpus("/proc/self/cgroup", "/sys/fs/cgroup", PG_MAX(cpus, 1u));
 }
 
 static void run_ranges(loop_job *job)

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Processors this process may use: the affinity mask, lowered by the cgroup's CPU quota. At least 1. */
+/* Processors this process may use: the affinity mask, lowered by the CPU quotas of its control groups. At least 1. */
 unsigned pg_cpu_count(void);
 
 /* Sets how many threads loops use, the caller's included; 0 = pg_cpu_count(). Call before the first loop or
