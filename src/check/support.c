@@ -22,7 +22,7 @@ static const char *message_of(const support *work, const pg_attempt *run)
     return copy;
 }
 
-/* False when the type of one cannot be told. */
+/* False when the type of one cannot be told, and the engine asks for it. */
 static bool type_inputs(const support *work, const pg_node *node, pg_single_input **out, size_t *out_count)
 {
     pg_str *names;
@@ -37,8 +37,9 @@ static bool type_inputs(const support *work, const pg_node *node, pg_single_inpu
         const pg_value_info *declared = pg_cutter_declaration(work->cutter, names[i]);
         if (type == NULL && declared != NULL)
             type = &declared->type;
-        if (type == NULL || type->kind == PG_TYPE_NONE ||
-            (type->kind == PG_TYPE_TENSOR && type->elem == PG_UNDEFINED))
+        bool known = type != NULL && type->kind != PG_TYPE_NONE &&
+                     (type->kind != PG_TYPE_TENSOR || type->elem != PG_UNDEFINED);
+        if (!known && strcmp(work->engine->source, PG_LINT_ONNXRUNTIME) == 0)
             return false;
         (*out)[(*out_count)++] = (pg_single_input){.name = names[i], .type = type};
     }

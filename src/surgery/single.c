@@ -239,20 +239,20 @@ static void add_reads(const cut *cut_, const pg_node *node, const pg_single_inpu
     }
 }
 
+static void add_output(const cut *cut_, pg_str name)
+{
+    const pg_value_info *declared = pg_cutter_declaration(cut_->cutter, name);
+    if (declared != NULL)
+        pg_wire_add_message(cut_->arena, cut_->graph, PG_PB_GRAPH_OUTPUT, (pg_wire_message *)declared->wire);
+    else
+        pg_build_value(cut_->arena, cut_->graph, PG_PB_GRAPH_OUTPUT, pg_arena_cstr(cut_->arena, name), NULL);
+}
+
 static void add_outputs(const cut *cut_, const pg_node *node)
 {
-    for (size_t i = 0; i < node->n_outputs; i++) {
-        pg_str name = node->outputs[i];
-        const pg_value_info *declared = pg_cutter_declaration(cut_->cutter, name);
-        if (name.len == 0)
-            continue;
-        if (declared != NULL)
-            pg_wire_add_message(cut_->arena, cut_->graph, PG_PB_GRAPH_OUTPUT,
-                                (pg_wire_message *)declared->wire);
-        else
-            pg_build_value(cut_->arena, cut_->graph, PG_PB_GRAPH_OUTPUT, pg_arena_cstr(cut_->arena, name),
-                           NULL);
-    }
+    for (size_t i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i].len > 0)
+            add_output(cut_, node->outputs[i]);
 }
 
 /* Whether ONNX Runtime writes to outputs of the node that are omitted, which ends the process. */
@@ -311,5 +311,90 @@ pg_status pg_cutter_single(const pg_cutter *cutter, const pg_node *node, pg_str 
     pg_surgery_set_graph(root, cut_.graph);
     if (cutter->model->ir_version == 0)
         pg_wire_add_int(&arena, root, PG_PB_MODEL_IR_VERSION, DEFAULT_IR);
+    return pg_surgery_finish(&arena, root, cutter->model, out);
+}
+
+/* ---- Ranges ---- */
+
+typedef struct range {
+    pg_map made;    /* by the nodes of the range */
+    pg_map read;    /* by them */
+    pg_map outside; /* read by other nodes, or outputs of the graph */
+    PG_VEC(pg_str) inputs;
+} range;
+
+static void collect_reads(range *range_, const pg_node *node, bool is_inside)
+{
+    pg_arena arena = {0};
+    pg_str *names;
+    size_t count;
+    pg_node_reads(node, &arena, &names, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_inside)
+            pg_map_put(&range_->outside, names[i], NULL);
+        else if (pg_map_put(&range_->read, names[i], NULL) && !pg_map_has(&range_->made, names[i]))
+            PG_VEC_PUSH(&range_->inputs, names[i]);
+    }
+    pg_arena_deinit(&arena);
+}
+
+static void collect(range *range_, const pg_graph *graph, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++)
+        for (size_t k = 0; k < graph->nodes[i].n_outputs; k++)
+            pg_map_put(&range_->made, graph->nodes[i].outputs[k], NULL);
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        collect_reads(range_, &graph->nodes[i], i >= begin && i < end);
+    for (size_t i = 0; i < graph->n_outputs; i++)
+        pg_map_put(&range_->outside, graph->outputs[i].name, NULL);
+}
+
+/* Outputs, and declarations of what stays inside. */
+static void add_made(const cut *cut_, const range *range_)
+{
+    for (size_t i = 0; i < range_->made.len; i++) {
+        pg_str name = range_->made.entries[i].key;
+        const pg_value_info *declared = pg_cutter_declaration(cut_->cutter, name);
+        if (name.len == 0)
+            continue;
+        if (pg_map_has(&range_->outside, name) || !pg_map_has(&range_->read, name))
+            add_output(cut_, name);
+        else if (declared != NULL)
+            pg_wire_add_message(cut_->arena, cut_->graph, PG_PB_GRAPH_VALUE_INFO,
+                                (pg_wire_message *)declared->wire);
+    }
+}
+
+static void fill_range(const cut *cut_, size_t begin, size_t end)
+{
+    const pg_graph *graph = cut_->cutter->model->graph;
+    range range_ = {0};
+    collect(&range_, graph, begin, end);
+    for (size_t i = begin; i < end; i++)
+        pg_wire_add_message(cut_->arena, cut_->graph, PG_PB_GRAPH_NODE,
+                            (pg_wire_message *)graph->nodes[i].wire);
+    for (size_t i = 0; i < range_.inputs.len; i++)
+        if (!add_constant(cut_, range_.inputs.items[i]))
+            add_input(cut_, &(pg_single_input){.name = range_.inputs.items[i]});
+    add_made(cut_, &range_);
+    pg_map_deinit(&range_.made);
+    pg_map_deinit(&range_.read);
+    pg_map_deinit(&range_.outside);
+    PG_VEC_FREE(&range_.inputs);
+}
+
+pg_status pg_cutter_range(const pg_cutter *cutter, size_t begin, size_t end, pg_model **out)
+{
+    pg_arena arena = {0};
+    pg_wire_message *root;
+    cut cut_ = {.cutter = cutter, .arena = &arena};
+    pg_status status = pg_wire_edit(&arena, (pg_wire_source){0}, cutter->model->wire, &root);
+    if (status != NULL) {
+        pg_arena_deinit(&arena);
+        return status;
+    }
+    cut_.graph = pg_build_graph(&arena, pg_arena_cstr(&arena, cutter->model->graph->name));
+    fill_range(&cut_, begin, end);
+    pg_surgery_set_graph(root, cut_.graph);
     return pg_surgery_finish(&arena, root, cutter->model, out);
 }

@@ -1,4 +1,4 @@
-/* One node cut out of a model: a model that runs this node alone. */
+/* Nodes cut out of a model: models that run one node alone, or a range of them. */
 #ifndef PG_SURGERY_SINGLE_H
 #define PG_SURGERY_SINGLE_H
 
@@ -31,5 +31,9 @@ bool pg_cutter_has_constant(const pg_cutter *cutter, pg_str name);
  * and the node are called `name`; outputs are the node's, as the model declares them. */
 PG_MUST_USE pg_status pg_cutter_single(const pg_cutter *cutter, const pg_node *node, pg_str name,
                                        const pg_single_input *inputs, size_t n_inputs, pg_model **out);
+
+/* The model of nodes begin to end - 1 of the main graph. What they read and do not make becomes an input, what
+ * others or the model's outputs need of them, or nobody reads, an output; both as the model declares them. */
+PG_MUST_USE pg_status pg_cutter_range(const pg_cutter *cutter, size_t begin, size_t end, pg_model **out);
 
 #endif

@@ -15,7 +15,6 @@ static const pg_group_use logging_use[] = {{&pg_group_logging, 0}};
 /* Commands of the peer that this version lacks. A row leaves this list when its command arrives. */
 #define MISSING(id, name_, summary_, missing_) \
     static const pg_command id = {.name = name_, .summary = summary_, .missing = missing_}
-MISSING(inspect_capability, "capability", "Find the nodes that TensorRT does not support.", "TensorRT");
 MISSING(template_trt_network, "trt-network", "Write a TensorRT network script.", "script templates");
 MISSING(template_trt_config, "trt-config", "Write a TensorRT configuration script.", "script templates");
 MISSING(template_onnx_gs, "onnx-gs", "Write a model editing script.", "script templates");
@@ -27,7 +26,7 @@ MISSING(plugin_autotune, "autotune", "Choose plugins by build time.", "plugin pa
 
 static const pg_command *const inspect_list[] = {
     &pg_command_inspect_model,        &pg_command_inspect_data,
-    &pg_command_inspect_tactics,      &inspect_capability,
+    &pg_command_inspect_tactics,      &pg_command_inspect_capability,
     &pg_command_inspect_diff_tactics, &pg_command_inspect_sparsity,
     &pg_command_inspect_diff,         NULL};
 static const pg_command *const check_list[] = {&pg_command_check_lint, &pg_command_check_accuracy,

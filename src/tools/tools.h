@@ -20,6 +20,7 @@ extern const pg_command pg_command_check_accuracy;
 extern const pg_command pg_command_check_compatibility;
 extern const pg_command pg_command_check_lint;
 extern const pg_command pg_command_debug_diff_tactics;
+extern const pg_command pg_command_inspect_capability;
 extern const pg_command pg_command_inspect_data;
 extern const pg_command pg_command_inspect_diff;
 extern const pg_command pg_command_inspect_diff_tactics;
