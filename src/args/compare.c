@@ -150,16 +150,14 @@ static const pg_option simple_rows[] = {
 
 static pg_status parse_stats(pg_args_simple *args, pg_arena *arena)
 {
+    static const char *const names[] = {"max", "mean", "median", "elemwise", "quantile"};
     pg_name_value *parts;
     PG_TRY(pg_values_by_name("--check-error-stat", &args->stat_text, arena, &parts, &args->n_stats));
     args->stats = PG_ARENA_ARRAY(arena, pg_output_stat, args->n_stats + 1);
     for (size_t i = 0; i < args->n_stats; i++) {
         args->stats[i].output = parts[i].name;
         if (!pg_error_stat_parse(parts[i].value, &args->stats[i].stat))
-            return pg_err(PG_ERR_INVALID,
-                          "option '--check-error-stat': '%" PG_STR_FMT "' is not one of max, mean, median, "
-                          "elemwise, quantile",
-                          PG_STR_ARG(parts[i].value));
+            return pg_value_not_one_of("--check-error-stat", parts[i].value, names, PG_COUNT(names));
     }
     return NULL;
 }

@@ -41,15 +41,14 @@ pg_severity pg_args_log_level(const pg_args_logging *args)
 
 static pg_status set_by_path(const pg_args_logging *args)
 {
+    static const char *const names[] = {"ultra_verbose", "super_verbose", "extra_verbose", "verbose",
+                                        "info",          "start",         "finish",        "warning",
+                                        "error",         "critical"};
     for (size_t i = 0; i < args->verbosity.count; i++) {
         pg_name_value part = pg_value_split(pg_str_c(args->verbosity.items[i]));
         pg_severity severity;
         if (!pg_severity_parse(pg_str_trim(part.value), &severity))
-            return pg_err(
-                PG_ERR_INVALID,
-                "option '--verbosity': '%" PG_STR_FMT "' is not a level; use one of ultra_verbose, "
-                "super_verbose, extra_verbose, verbose, info, start, finish, warning, error, critical",
-                PG_STR_ARG(part.value));
+            return pg_value_not_one_of("--verbosity", pg_str_trim(part.value), names, PG_COUNT(names));
         pg_log_set_severity(part.name, severity);
     }
     return NULL;

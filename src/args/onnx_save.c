@@ -8,8 +8,9 @@ static const pg_option rows[] = {
      .flags = PG_OPTION_FIRST_WINS | PG_OPTION_PATH,
      .help =
          "save the weights in a file beside the model, of this name (default: the model's name and '.data')"},
-    {"--external-data-size-threshold", PG_FIELD(pg_args_onnx_save, threshold), .metavar = "BYTES",
-     .default_text = "1024", .help = "smaller weights stay in the model file; K, M and G are powers of 1024"},
+    {"--external-data-size-threshold", PG_FIELD(pg_args_onnx_save, threshold), .syntax = PG_SYNTAX_BYTES,
+     .metavar = "BYTES", .default_text = "1024",
+     .help = "smaller weights stay in the model file; K, M and G are powers of 1024"},
     {"--no-save-all-tensors-to-one-file", PG_FIELD(pg_args_onnx_save, per_tensor),
      .help = "save each weight in a file of its own"},
 };

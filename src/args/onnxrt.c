@@ -19,10 +19,7 @@ static pg_status check_level(pg_str level)
     for (size_t i = 0; i < PG_COUNT(levels); i++)
         if (pg_str_eq_nocase(level, pg_str_c(levels[i])))
             return NULL;
-    return pg_err(PG_ERR_INVALID,
-                  "option '--graph-optimization-level': '%" PG_STR_FMT "' is not one of ORT_DISABLE_ALL, "
-                  "ORT_ENABLE_BASIC, ORT_ENABLE_EXTENDED, ORT_ENABLE_ALL",
-                  PG_STR_ARG(level));
+    return pg_value_not_one_of("--graph-optimization-level", level, levels, PG_COUNT(levels));
 }
 
 static pg_status finish(void *values, pg_arena *arena)

@@ -16,11 +16,7 @@ static const pg_option rows[] = {
 static pg_status unknown_type(const char *word)
 {
     static const char *const names[] = {"fp16", "bf16", "fp8", "fp8-e4m3", "fp8-e5m2", "int8"};
-    const char *near = pg_suggest(pg_str_c(word), names, PG_COUNT(names));
-    return pg_err(
-        PG_ERR_INVALID,
-        "option '--range-report': '%s' is not one of fp16, bf16, fp8, fp8-e4m3, fp8-e5m2, int8%s%s%s", word,
-        near != NULL ? "; did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+    return pg_value_not_one_of("--range-report", pg_str_c(word), names, PG_COUNT(names));
 }
 
 static pg_status finish(void *values, pg_arena *arena)

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "cli/help.h"
+#include "cli/values.h"
 
 static void offer(pg_buf *out, pg_str candidate, pg_str prefix)
 {
@@ -171,5 +172,8 @@ pg_status pg_help_completion_script(const char *shell)
             fputs(scripts[i].script, stdout);
             return NULL;
         }
-    return pg_err(PG_ERR_INVALID, "no completion for the shell '%s': bash, zsh and fish have one", shell);
+    const char *names[PG_COUNT(scripts)];
+    for (size_t i = 0; i < PG_COUNT(scripts); i++)
+        names[i] = scripts[i].shell;
+    return pg_value_not_one_of("--completion", pg_str_c(shell), names, PG_COUNT(names));
 }

@@ -34,6 +34,17 @@ static const char *type_name(const pg_option *row)
     return (row->flags & PG_OPTION_INTEGERS) != 0 ? "int" : names[row->type];
 }
 
+/* What else is known of the words. */
+static const char *syntax_name(const pg_option *row)
+{
+    static const char *const names[] = {
+        [PG_SYNTAX_ANY] = "",        [PG_SYNTAX_SHAPES] = "shapes",
+        [PG_SYNTAX_BYTES] = "bytes", [PG_SYNTAX_NAMED_BYTES] = "named bytes",
+        [PG_SYNTAX_NAMED] = "named", [PG_SYNTAX_SHARE] = "share",
+    };
+    return (row->flags & PG_OPTION_PATH) != 0 ? "path" : names[row->syntax];
+}
+
 static void dump_option(const pg_command *command, const char *path, const pg_bound_option *option,
                         pg_buf *out)
 {
@@ -41,13 +52,14 @@ static void dump_option(const pg_command *command, const char *path, const pg_bo
     char arity = (char)pg_option_arity(row);
     if (option->required && arity == PG_ARITY_OPTIONAL)
         arity = PG_ARITY_ONE;
-    pg_buf_printf(out, "%s\t%s\t%s\t%s\t%.*s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", path, row->names,
+    pg_buf_printf(out, "%s\t%s\t%s\t%s\t%.*s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", path, row->names,
                   type_name(row), row->default_text != NULL ? row->default_text : "", arity != '1', &arity,
                   row->choices != NULL ? row->choices : "", row->implied != NULL ? row->implied : "",
                   option->required ? "yes" : "", row->exclusive != NULL ? row->exclusive : "",
                   option->group->title != NULL ? option->group->title : "",
                   row->missing != NULL ? row->missing : "", option->ours ? "ours" : "",
-                  row->deprecated != NULL ? row->deprecated : "", command->exact_names ? "exact" : "");
+                  row->deprecated != NULL ? row->deprecated : "", command->exact_names ? "exact" : "",
+                  syntax_name(row));
 }
 
 static void dump_command(const pg_command *command, const char *path, pg_arena *arena, pg_buf *out)
@@ -66,7 +78,7 @@ void pg_help_dump(const pg_command *root, pg_arena *arena)
     pg_buf out = {0};
     pg_buf_puts(&out,
                 "tool\tflags\ttype\tdefault\tnargs\tchoices\tconst\trequired\tmutex\tgroup\tmissing\torigin\t"
-                "deprecated\tnames\n");
+                "deprecated\tnames\tsyntax\n");
     dump_command(root, "", arena, &out);
     fwrite(out.ptr, 1, out.len, stdout);
     pg_buf_deinit(&out);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "tensor/tensor.h"
 
 /* The text without underscores between digits; false when one stands elsewhere or it is too long. */
@@ -183,6 +184,21 @@ pg_status pg_values_shapes(const char *option, const pg_arg_list *list, pg_arena
         PG_TRY(parse_shape(option, list->items[i], parts[i].value, arena, &(*out)[i]));
     }
     return NULL;
+}
+
+/* ---- Words of a list ---- */
+
+pg_status pg_value_not_one_of(const char *option, pg_str word, const char *const *names, size_t count)
+{
+    pg_buf list = {0};
+    const char *near = pg_suggest(word, names, count);
+    for (size_t i = 0; i < count; i++)
+        pg_buf_printf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+    pg_status status = pg_err(PG_ERR_INVALID, "option '%s': '%" PG_STR_FMT "' is not one of %s%s%s%s", option,
+                              PG_STR_ARG(word), pg_buf_cstr(&list), near != NULL ? "; did you mean '" : "",
+                              near != NULL ? near : "", near != NULL ? "'?" : "");
+    pg_buf_deinit(&list);
+    return status;
 }
 
 /* ---- Sizes and scripts ---- */

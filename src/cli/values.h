@@ -54,6 +54,10 @@ typedef struct pg_name_shape {
 PG_MUST_USE pg_status pg_values_shapes(const char *option, const pg_arg_list *list, pg_arena *arena,
                                        pg_name_shape **out, size_t *out_count);
 
+/* The error for a word that is none of `names`: lists them, and the nearest one. */
+PG_MUST_USE pg_status pg_value_not_one_of(const char *option, pg_str word, const char *const *names,
+                                          size_t count);
+
 /* A fraction is cut. */
 PG_MUST_USE pg_status pg_value_bytes(const char *option, pg_str text, int64_t *out);
 

@@ -104,7 +104,7 @@ class Errors(Case):
                 (["--iterations", "-1"], "is negative"),
                 (["--seed", "-1"], "is not between 0 and 4294967295"),
                 (["--threads", "-1"], "is not between 0 and 4096"),
-                (["--verbosity", "loud"], "'loud' is not a level"),
+                (["--verbosity", "loud"], "'loud' is not one of ultra_verbose"),
                 (["--external-data-size-threshold", "16MB"], "is not a number of bytes"),
                 (["--graph-optimization-level", "max"], "is not one of ORT_DISABLE_ALL"),
                 (["--data-loader-backend-module", "torch"], "use numpy"),
@@ -149,7 +149,7 @@ class Logging(Case):
                              "no-colors")
         text = (self.folder / "deep" / "log.txt").read_text()
         self.assertEqual(text, result.out)
-        self.assertRegex(text, r"(?m)^\[W\] \(\d\d:\d\d:\d\d\) \[tools/run/run\.c:\d+\] No runners")
+        self.assertRegex(text, r"(?m)^\[W\] \(\d\d:\d\d:\d\d\) \[tools/run/rules\.c:\d+\] No runners")
 
     def test_options_before_the_subcommand(self):
         (self.folder / "x").write_text("")

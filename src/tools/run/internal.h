@@ -1,6 +1,7 @@
 /* The pieces of `polygraphy run`:
  *
  *     run.c      the command: its options, the checks between them, the order of the work
+ *     rules.c    what the options must satisfy together
  *     infer.c    runners: made, activated, fed; latencies
  *     source.c   where the inputs come from
  *     save.c     what is written: inputs, outputs, report
@@ -53,6 +54,15 @@ typedef struct run_args {
  * comparison, reports. */
 PG_MUST_USE pg_status run_execute(const run_args *args, pg_arena *arena);
 
+/* ---- rules.c ---- */
+
+/* What a run needs: a model for its runners, and options that fit them. */
+PG_MUST_USE pg_status run_check(const run_args *args, pg_arena *arena);
+/* What every comparison needs: paths that do not overlap and can be written to, functions that there are. */
+PG_MUST_USE pg_status run_check_comparison(const run_args *args, pg_arena *arena);
+/* Inputs and outputs that options name must be the model's. */
+PG_MUST_USE pg_status run_check_names(const run_args *args, const pg_model *model);
+
 /* ---- source.c ---- */
 
 /* Iterations of inputs; any of them can be asked for at any time. */
@@ -82,7 +92,8 @@ typedef struct run_savers {
     pg_run_results outputs;
 } run_savers;
 
-/* Fails when something could not be written at the end. */
+/* Folders of one file per iteration must be new or empty. */
+PG_MUST_USE pg_status run_savers_check(const run_args *args);
 PG_MUST_USE pg_status run_savers_open(run_savers *savers, const run_args *args);
 PG_MUST_USE pg_status run_savers_add_inputs(run_savers *savers, size_t index, const pg_feed *feed);
 /* Keeps another owner of the outputs when they are to be saved. */

@@ -164,8 +164,6 @@ pg_status run_ranges(const run_args *args, pg_model *model)
 {
     if (!args->ranges.wanted)
         return NULL;
-    if (args->ranges.save != NULL)
-        PG_TRY(pg_file_check_writable(args->ranges.save));
     pg_watch *watch = pg_watch_new();
     pg_status status = pg_status_context(run_probe_watch(args, model, 0, watch), "for the range report");
     if (status == NULL) {

@@ -52,128 +52,6 @@ static const pg_group_use groups[] = {
     USE(pg_group_script, script),
 };
 
-/* ---- Rules between options ---- */
-
-/* Whether a path is a folder or a file, or lies in it. */
-static bool lies_in(pg_arena *arena, const char *path, const char *folder)
-{
-    const char *named = strrchr(path, ':'); /* "input:path" */
-    if (named != NULL && lies_in(arena, named + 1, folder))
-        return true;
-    char *a = pg_path_absolute(arena, pg_str_c(path)), *b = pg_path_absolute(arena, pg_str_c(folder));
-    size_t length = strlen(b);
-    return strncmp(a, b, length) == 0 && (a[length] == '\0' || a[length] == '/' || strcmp(b, "/") == 0);
-}
-
-static pg_status check_overlap(const run_args *args, pg_arena *arena)
-{
-    const char *saves[] = {args->inference.save_inputs,
-                           args->inference.save_outputs,
-                           args->inference.save_input_blob.text,
-                           args->compare.save_report,
-                           args->compare.save_accuracy,
-                           args->reports.html,
-                           args->reports.junit,
-                           args->reports.sarif,
-                           args->reports.json,
-                           args->native.save_profile,
-                           args->ranges.save};
-    const pg_arg_list *loads[] = {&args->data.load_inputs, &args->compare.load_outputs};
-    for (size_t s = 0; s < PG_COUNT(saves); s++) {
-        if (saves[s] == NULL)
-            continue;
-        for (size_t o = 0; o < s; o++)
-            if (saves[o] != NULL && lies_in(arena, saves[o], saves[s]) && lies_in(arena, saves[s], saves[o]))
-                return pg_err(PG_ERR_INVALID, "two kinds of data would be saved to '%s'. Use distinct paths.",
-                              saves[s]);
-        for (size_t l = 0; l < PG_COUNT(loads); l++)
-            for (size_t i = 0; i < loads[l]->count; i++)
-                if (lies_in(arena, loads[l]->items[i], saves[s]))
-                    return pg_err(
-                        PG_ERR_INVALID,
-                        "The load path '%s' overlaps the save path '%s'. Saving would overwrite or "
-                        "conflict with the data being loaded. Use distinct paths for loading and saving.",
-                        loads[l]->items[i], saves[s]);
-    }
-    return NULL;
-}
-
-/* `names` are options, separated by blanks. */
-static bool has_runner(const run_args *args, const char *names)
-{
-    pg_str rest = pg_str_c(names), name;
-    while (pg_str_split(&rest, ' ', &name))
-        for (size_t i = 0; i < args->runners.names.count; i++)
-            if (pg_str_is(pg_str_sub(name, 2, name.len), args->runners.names.items[i]))
-                return true;
-    return false;
-}
-
-/* Options of runners that do not run do nothing: say so. */
-static void warn_idle(const run_args *args, const pg_group *group, const void *values, const char *names,
-                      pg_arena *arena)
-{
-    for (size_t i = 0; !has_runner(args, names) && i < group->n_options; i++) {
-        pg_bound_option bound = {.row = &group->options[i]};
-        if (bound.row->missing == NULL && pg_option_is_set(bound.row, values))
-            PG_LOG_WARNING("Option: %s does nothing here: none of the runners it is for was selected (%s).",
-                           pg_option_label(&bound, arena), names);
-    }
-}
-
-/* What could not be written at the end is said at the start. */
-static pg_status check_targets(const run_args *args, pg_arena *arena)
-{
-    const char *folders[] = {args->simple.save_heatmaps, args->simple.save_error_plot};
-    const char *files[] = {args->compare.save_accuracy, args->reports.html, args->reports.junit,
-                           args->reports.sarif, args->reports.json};
-    for (size_t i = 0; i < PG_COUNT(files); i++)
-        if (files[i] != NULL)
-            PG_TRY(pg_file_check_writable(files[i]));
-    for (size_t i = 0; i < PG_COUNT(folders); i++)
-        if (folders[i] != NULL)
-            PG_TRY(pg_file_check_writable(pg_arena_printf(arena, "%s/picture", folders[i])));
-    return NULL;
-}
-
-static pg_status check(const run_args *args, pg_arena *arena)
-{
-    const pg_args_inference *inference = &args->inference;
-    if (args->model.path == NULL && args->runners.names.count > 0)
-        return pg_err(
-            PG_ERR_INVALID,
-            "One or more runners was specified, but no model file was provided. Make sure you've specified "
-            "the model path, and also that it's not being consumed as an argument for another parameter");
-    if (args->model.path == NULL && args->ranges.wanted)
-        return pg_err(PG_ERR_INVALID, "--range-report needs a model");
-    if (args->model.path == NULL && args->simple.tolerance != NULL)
-        return pg_err(PG_ERR_INVALID, "--tolerance auto needs the ONNX model, to measure with");
-    pg_args_warn_onnx_save(&args->onnx_save);
-    warn_idle(args, &pg_group_onnxrt, &args->onnxrt, "--onnxrt", arena);
-    warn_idle(args, &pg_group_native, &args->native, "--native --onnx --trt", arena);
-    if (args->runners.names.count == 0) {
-        PG_LOG_WARNING("No runners have been selected. Inference will not be run!");
-        if (args->compare.load_outputs.set &&
-            (args->data.load_inputs.set || inference->save_inputs != NULL || inference->save_input_blob.set))
-            PG_LOG_WARNING(
-                "No runners were specified, so inference will not be run and input-related options "
-                "(e.g. --load-inputs/--save-inputs/--save-input-blob/--data-loader-script) will be "
-                "ignored. Comparison will use only the loaded outputs.");
-    }
-    return NULL;
-}
-
-/* What every comparison must satisfy, with or without runners. */
-static pg_status check_comparison(const run_args *args, pg_arena *arena)
-{
-    PG_TRY(check_overlap(args, arena));
-    for (size_t i = 0; i < args->compare.n_functions; i++)
-        if (args->compare.functions[i] == PG_COMPARE_PERCEPTUAL)
-            return pg_err(PG_ERR_UNAVAILABLE, "%s", pg_compare_perceptual_reason);
-    PG_TRY(check_targets(args, arena));
-    return pg_args_check_average(&args->compare, &args->simple);
-}
-
 static void prepare(const void *values)
 {
     const run_args *args = values;
@@ -366,6 +244,7 @@ static pg_status infer_and_compare(run_state *state, pg_arena *arena)
                   args->simple.tolerance != NULL;
     if (args->model.path != NULL && needed) {
         PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &args->onnx_shapes, false, &state->model));
+        PG_TRY(run_check_names(args, state->model));
         PG_TRY(pg_args_save_onnx(&args->onnx_save, state->model));
     }
     if (args->runners.names.count > 0)
@@ -405,7 +284,7 @@ static pg_status conclude(run_state *state)
 pg_status run_execute(const run_args *args, pg_arena *arena)
 {
     run_state state = {.args = args};
-    PG_TRY(check_comparison(args, arena));
+    PG_TRY(run_check_comparison(args, arena));
     run_reports_begin(&state.reports, state.args);
     pg_status status = infer_and_compare(&state, arena);
     /* What was inferred so far is saved even when something went wrong later. */
@@ -432,7 +311,7 @@ static bool writes_script(const void *values)
 static pg_status run(void *values, pg_arena *arena)
 {
     run_args *args = values;
-    PG_TRY(check(args, arena));
+    PG_TRY(run_check(args, arena));
     if (args->script.path != NULL)
         return run_script(&pg_command_run, args, arena);
     return run_execute(values, arena);

@@ -66,6 +66,16 @@ static pg_status check_folder_is_free(const char *what, const char *path)
     return status;
 }
 
+pg_status run_savers_check(const run_args *args)
+{
+    const pg_args_inference *paths = &args->inference;
+    if (paths->save_inputs != NULL)
+        PG_TRY(check_folder_is_free("inference input data", paths->save_inputs));
+    if (paths->save_outputs != NULL)
+        PG_TRY(check_folder_is_free("inference results", paths->save_outputs));
+    return NULL;
+}
+
 pg_status run_savers_open(run_savers *savers, const run_args *args)
 {
     const pg_args_inference *paths = &args->inference;
@@ -75,18 +85,10 @@ pg_status run_savers_open(run_savers *savers, const run_args *args)
                            args->compare.save_report == NULL && !args->compare.sequential_runners;
     if (paths->save_inputs != NULL) {
         log_target("inference input data", paths->save_inputs);
-        PG_TRY(check_folder_is_free("inference input data", paths->save_inputs));
         PG_TRY(pg_inputs_create(paths->save_inputs, &savers->inputs));
     }
-    if (paths->save_outputs != NULL) {
+    if (paths->save_outputs != NULL)
         log_target("inference results", paths->save_outputs);
-        PG_TRY(check_folder_is_free("inference results", paths->save_outputs));
-        PG_TRY(pg_file_check_writable(paths->save_outputs));
-    }
-    if (args->compare.save_report != NULL)
-        PG_TRY(pg_file_check_writable(args->compare.save_report));
-    if (args->native.save_profile != NULL)
-        PG_TRY(pg_file_check_writable(args->native.save_profile));
     if (paths->save_input_blob.set) {
         PG_LOG_INFO("Saving raw inference input tensors to: %s", paths->save_input_blob.text);
         PG_TRY(pg_path_make_dirs(paths->save_input_blob.text));
