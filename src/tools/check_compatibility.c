@@ -227,11 +227,8 @@ const pg_command pg_command_check_compatibility = {
     .description =
         "Loads the model with each runtime named, without running it; the status is 1 when one of them "
         "refuses it. Then each node is tried alone, and those that the runtime cannot run are told with "
-        "their "
-        "operator, opset and the runtime's reason. For example:\n"
-        "\n"
-        "  polygraphy check compatibility model.onnx --onnxrt --native",
-    .examples = "polygraphy check compatibility model.onnx --onnxrt --native",
+        "their operator, opset and the runtime's reason.",
+    .examples = "polygraphy check compatibility model.onnx --onnxrt --native -o report.json",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(compatibility_args),

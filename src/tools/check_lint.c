@@ -209,7 +209,8 @@ const pg_command pg_command_check_lint = {
         "made, so that each error is told with its node. Nodes behind a faulty one are left out. Inputs and "
         "nodes that no output needs are warnings.\n\n"
         "ONNX Runtime does the work where it is found, else the built-in engine.",
-    .examples = "polygraphy check lint model.onnx",
+    .examples = "polygraphy check lint model.onnx -o report.json\n"
+                "polygraphy check lint model.onnx --native --input-shapes image:[1,3,224,224]",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(lint_args),

@@ -284,6 +284,8 @@ const pg_command pg_command_inspect_capability = {
         "Lists the nodes that TensorRT does not support; where there is no TensorRT, those that the built-in "
         "engine does not. With --with-partitioning the model is cut at them, and each part is saved as a "
         "model of its own. The summary is saved in the folder as results.txt.",
+    .examples = "polygraphy inspect capability model.onnx\n"
+                "polygraphy inspect capability model.onnx --with-partitioning -o parts",
     .groups = groups,
     .n_groups = PG_COUNT(groups),
     .values_size = sizeof(capability_args),

@@ -2,6 +2,7 @@
 
 #include "args/args.h"
 #include "args/missing.h"
+#include "check/unbounded.h"
 #include "log/log.h"
 #include "onnx/text.h"
 #include "tools/inspect_visual.h"
@@ -10,7 +11,7 @@
 typedef struct show_args {
     pg_arg_list show;
     const char *mode;
-    bool weights;
+    bool weights, unbounded;
 } show_args;
 
 static const pg_option show_rows[] = {
@@ -24,8 +25,9 @@ static const pg_option show_rows[] = {
      .help = "full: the same as --show layers attrs weights; basic: inputs, outputs and counts only"},
     {"--show-weights", PG_FIELD(show_args, weights), .flags = PG_OPTION_OURS,
      .help = "the same as --show weights, beside what else is shown"},
-    MISSING_FLAG("--list-unbounded-dds", "the search for shapes that depend on data",
-                 "list the tensors whose size depends on data and has no upper bound"),
+    {"--list-unbounded-dds", PG_FIELD(show_args, unbounded),
+     .help = "list the sizes that depend on data and have no upper bound; for models with folded constants "
+             "and inferred shapes"},
     MISSING_PATH("--combine-tensor-info", "TensorRT",
                  "add a file's information on tensors to the layers of an engine"),
 };
@@ -66,6 +68,17 @@ static bool shows(const show_args *args, const char *what)
     return false;
 }
 
+static void list_unbounded(const pg_model *model, pg_arena *arena)
+{
+    pg_unbounded *items;
+    size_t count;
+    pg_buf text = {0};
+    pg_unbounded_sizes(model, arena, &items, &count);
+    pg_unbounded_text(items, count, &text);
+    PG_LOG_INFO("Found tensors with unbounded DDS: %s", pg_buf_cstr(&text));
+    pg_buf_deinit(&text);
+}
+
 static pg_status run(void *values, pg_arena *arena)
 {
     inspect_args *args = values;
@@ -73,7 +86,6 @@ static pg_status run(void *values, pg_arena *arena)
                                      args->show.weights || shows(&args->show, "weights")};
     pg_model *model = NULL;
     pg_buf text = {0};
-    (void)arena;
     PG_TRY(pg_visual_check(&args->visual));
     if (args->show.mode != NULL && args->show.show.set)
         return pg_err(PG_ERR_INVALID, "--mode and --show say the same thing: give one of them");
@@ -81,6 +93,8 @@ static pg_status run(void *values, pg_arena *arena)
     if (!args->visual.visual) {
         pg_model_text(model, &options, &text);
         PG_LOG_INFO("==== ONNX Model ====\n%s", pg_buf_cstr(&text));
+        if (args->show.unbounded)
+            list_unbounded(model, arena);
     }
     pg_status status = pg_visual_show(&args->visual, model);
     pg_buf_deinit(&text);
