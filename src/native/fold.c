@@ -55,11 +55,11 @@ static pg_status evaluate(pg_net *net, pg_net_node *node, pg_value *outputs)
     return status;
 }
 
-pg_status pg_net_fold(pg_net *net)
+static pg_status fold(pg_net *net, bool keep_codes)
 {
     for (size_t i = 0; i < net->nodes.len; i++) {
         pg_net_node *node = net->nodes.items[i];
-        if (!is_foldable(net, node))
+        if (!is_foldable(net, node) || (keep_codes && pg_net_is(node, "DequantizeLinear")))
             continue;
         size_t n_out = node->node.n_outputs;
         pg_value *outputs = pg_calloc(n_out, sizeof *outputs);
@@ -82,4 +82,14 @@ pg_status pg_net_fold(pg_net *net)
         free(outputs);
     }
     return NULL;
+}
+
+pg_status pg_net_fold(pg_net *net)
+{
+    return fold(net, false);
+}
+
+pg_status pg_net_fold_but_codes(pg_net *net)
+{
+    return fold(net, true);
 }

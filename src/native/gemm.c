@@ -23,6 +23,26 @@ static size_t lanes_of(const pg_simd *simd, pg_dtype dtype)
     return dtype == PG_F64 ? simd->lanes_f64 : simd->lanes_f32;
 }
 
+/* Bytes of an element of A and B, and how many depth steps lie side by side in packed B. */
+static size_t size_of(pg_dtype dtype)
+{
+    return dtype == PG_F64 ? 8 : dtype == PG_BF16 ? 2 : pg_gemm_is_8bit(dtype) ? 1 : 4;
+}
+static size_t steps_of(pg_dtype dtype)
+{
+    return dtype == PG_BF16 ? 2 : pg_gemm_is_8bit(dtype) ? 4 : 1;
+}
+static size_t rows_of(const pg_simd *simd, pg_dtype dtype)
+{
+    return pg_gemm_is_8bit(dtype) ? simd->max_rows_i8 : simd->max_rows;
+}
+/* Rows of packed B. */
+static size_t padded_depth(pg_dtype dtype, size_t taps, size_t depth)
+{
+    const size_t steps = steps_of(dtype);
+    return taps * ((depth + steps - 1) / steps * steps);
+}
+
 static size_t padded_columns(size_t n, size_t lanes)
 {
     return (n + lanes - 1) / lanes * lanes;
@@ -39,9 +59,18 @@ uint64_t pg_gemm_packed_bytes(pg_dtype dtype, uint64_t k, uint64_t n)
     if (pg_gemm_is_narrow(dtype, n))
         lanes = 1;
     if (pg_add_overflow(n, lanes - 1, &n) || pg_mul_overflow(n / lanes * lanes, k, &bytes) ||
-        pg_mul_overflow(bytes, dtype == PG_F64 ? 8 : 4, &bytes))
+        pg_mul_overflow(bytes, size_of(dtype), &bytes))
         return UINT64_MAX;
     return bytes;
+}
+
+uint64_t pg_gemm_taps_bytes(pg_dtype dtype, uint64_t taps, uint64_t depth, uint64_t n)
+{
+    const uint64_t steps = steps_of(dtype);
+    uint64_t k;
+    if (pg_add_overflow(depth, steps - 1, &depth) || pg_mul_overflow(depth / steps * steps, taps, &k))
+        return UINT64_MAX;
+    return pg_gemm_packed_bytes(dtype, k, n);
 }
 
 /* Where panel number `index` begins, in columns, and how wide it is. */
@@ -167,6 +196,19 @@ static void pack_narrow(const pack_job *job)
 
 static void pack(pack_job *job)
 {
+    if (job->dtype == PG_BF16) {
+        const bool across = job->transposed;
+        const pg_small_matrix b = {PG_F32,
+                                   job->b,
+                                   job->taps,
+                                   job->depth,
+                                   job->n,
+                                   across ? job->ldb : 1,
+                                   across ? job->taps : job->ldb,
+                                   1};
+        pg_gemm_pack_bf16(&b, job->alpha, job->packed);
+        return;
+    }
     if (pg_gemm_is_narrow(job->dtype, job->n)) {
         pack_narrow(job);
         return;
@@ -279,7 +321,8 @@ void pg_act_apply(pg_dtype dtype, pg_act act, const void *x, void *y, size_t cou
 typedef struct rows_job {
     const pg_gemm_rows *g;
     const pg_simd *simd;
-    size_t lanes, vectors, panels, size; /* size of an element */
+    size_t lanes, vectors, panels, size, out_size; /* of an element of B and of C */
+    pg_dtype out;
     size_t block_rows, panel_groups, panels_per_group;
     size_t k_offset, k_total; /* which rows of packed B, of how many */
     const void *slopes;
@@ -292,8 +335,8 @@ typedef struct rows_job {
 static void after_tile(const rows_job *job, const pg_tile *tile)
 {
     for (size_t r = 0; r < tile->mr; r++) {
-        char *row = (char *)tile->c + r * tile->ldc * job->size;
-        pg_act_apply(job->g->dtype, job->rest, row, row, tile->cols);
+        char *row = (char *)tile->c + r * tile->ldc * job->out_size;
+        pg_act_apply(job->out, job->rest, row, row, tile->cols);
     }
 }
 
@@ -302,14 +345,45 @@ static const void *at(const void *base, size_t elements, size_t size)
     return base != NULL ? (const char *)base + elements * size : NULL;
 }
 
+typedef void (*tile_function)(const pg_tile *tile);
+static tile_function tile_of(const pg_simd *simd, pg_dtype dtype)
+{
+    return dtype == PG_F64          ? simd->tile_f64
+           : dtype == PG_BF16       ? simd->tile_bf16
+           : pg_gemm_is_8bit(dtype) ? simd->tile_i8
+                                    : simd->tile_f32;
+}
+
+/* Sums of rows of 8-bit A, for the zero points of B. */
+static void sum_rows(const pg_gemm_rows *g, const void *const *rows, size_t count, int32_t *sums)
+{
+    const uint8_t flip = (uint8_t)g->i8->flip;
+    for (size_t r = 0; r < count; r++) {
+        uint32_t sum = 0;
+        for (size_t t = 0; t < g->taps; t++) {
+            const uint8_t *row = rows[t * count + r];
+            for (size_t k = 0; k < g->depth; k++)
+                sum += (uint8_t)(row[k] ^ flip);
+        }
+        sums[r] = (int32_t)sum;
+    }
+}
+
 /* The results [first, last) of one block, panels [panel_begin, panel_end). */
 static void run_block(const rows_job *job, size_t first, size_t last, size_t panel_begin, size_t panel_end)
 {
     const pg_gemm_rows *g = job->g;
-    const size_t max_rows = job->simd->max_rows;
+    const size_t max_rows = rows_of(job->simd, g->dtype);
     const void *rows[PG_MAX((int)MOST_TAPS_PER_BLOCK, PG_GEMM_MAX_TAPS * PG_TILE_MAX_ROWS)];
-    for (size_t r = first, at_row = 0; r < last; r += max_rows, at_row += max_rows * g->taps)
-        g->fill(g->context, r, PG_MIN(max_rows, last - r), rows + at_row);
+    int32_t sums[4 * BLOCK_ROWS + PG_TILE_MAX_ROWS];
+    const bool need_sums = g->i8 != NULL && g->i8->zeros != NULL;
+    for (size_t r = first, at_row = 0; r < last; r += max_rows, at_row += max_rows * g->taps) {
+        const size_t count = PG_MIN(max_rows, last - r);
+        g->fill(g->context, r, count, rows + at_row);
+        if (need_sums)
+            sum_rows(g, rows + at_row, count, sums + (r - first));
+    }
+    const tile_function run_tile = tile_of(job->simd, g->dtype);
     for (size_t p = panel_begin; p < panel_end; p++) {
         panel area = panel_at(p, job->vectors, job->lanes);
         pg_tile tile = {
@@ -319,9 +393,11 @@ static void run_block(const rows_job *job, size_t first, size_t last, size_t pan
             .ldb = area.width,
             .ldc = g->ldc,
             .cols = PG_MIN(area.width, g->n - area.first),
-            .bias = at(g->bias, area.first, job->size),
+            .bias = at(g->bias, area.first, job->out_size),
+            .i8 = g->i8,
+            .first_column = area.first,
             .ld_add = g->ld_add,
-            .slopes = at(job->slopes, area.first, job->size),
+            .slopes = at(job->slopes, area.first, job->out_size),
             .lo = job->lo,
             .hi = job->hi,
             .swish = job->swish,
@@ -331,9 +407,10 @@ static void run_block(const rows_job *job, size_t first, size_t last, size_t pan
         for (size_t r = first, at_row = 0; r < last; r += max_rows, at_row += max_rows * g->taps) {
             tile.rows = rows + at_row;
             tile.mr = PG_MIN(max_rows, last - r);
-            tile.c = (char *)g->c + (r * g->ldc + area.first) * job->size;
-            tile.add = at(g->add, r * g->ld_add + area.first, job->size);
-            (g->dtype == PG_F64 ? job->simd->tile_f64 : job->simd->tile_f32)(&tile);
+            tile.c = (char *)g->c + (r * g->ldc + area.first) * job->out_size;
+            tile.add = at(g->add, r * g->ld_add + area.first, job->out_size);
+            tile.row_sums = sums + (r - first);
+            run_tile(&tile);
             if (pg_act_is_set(job->rest))
                 after_tile(job, &tile);
         }
@@ -397,7 +474,7 @@ static void run_blocks(void *context, size_t begin, size_t end)
 static void choose_blocks(rows_job *job)
 {
     const pg_gemm_rows *g = job->g;
-    const size_t max_rows = job->simd->max_rows, threads = pg_threads();
+    const size_t max_rows = rows_of(job->simd, g->dtype), threads = pg_threads();
     size_t rows = MOST_TAPS_PER_BLOCK / g->taps / max_rows * max_rows;
     rows = PG_MAX(max_rows, PG_MIN(rows, (size_t)BLOCK_ROWS * 4));
     const size_t cache_rows = 256 * 1024 / (g->taps * g->depth * job->size + 1) / max_rows * max_rows;
@@ -434,24 +511,27 @@ static void fill_without_product(const pg_gemm_rows *g, size_t size)
             else
                 ((float *)c)[j] = (float)x;
         }
-        pg_act_apply(g->dtype, g->act, c, c, g->n);
+        pg_act_apply(size == 8 ? PG_F64 : PG_F32, g->act, c, c, g->n);
     }
 }
 
 static void run_part(const pg_gemm_rows *g, size_t k_offset, size_t k_total)
 {
-    const size_t size = g->dtype == PG_F64 ? 8 : 4;
+    const size_t size = size_of(g->dtype), out_size = g->i8 != NULL ? pg_gemm_i8_size(g->i8->dtype)
+                                                      : size == 8   ? 8
+                                                                    : 4;
     if (g->m == 0 || g->n == 0)
         return;
-    if (g->taps == 0 || g->depth == 0) {
-        fill_without_product(g, size);
+    if ((g->taps == 0 || g->depth == 0) && g->i8 == NULL) {
+        fill_without_product(g, out_size);
         return;
     }
     if (g->taps > PG_GEMM_MAX_TAPS)
         PG_BUG("%zu kernel positions in one product", g->taps);
     const pg_simd *simd = pg_simd_best();
     const size_t lanes = lanes_of(simd, g->dtype);
-    rows_job job = {.g = g, .simd = simd, .lanes = lanes, .size = size};
+    rows_job job = {.g = g, .simd = simd, .lanes = lanes, .size = size, .out_size = out_size};
+    job.out = g->i8 != NULL ? g->i8->dtype : g->dtype == PG_BF16 ? PG_F32 : g->dtype;
     job.k_offset = k_offset;
     job.k_total = k_total;
     if (pg_gemm_is_narrow(g->dtype, g->n)) {
@@ -463,7 +543,7 @@ static void run_part(const pg_gemm_rows *g, size_t k_offset, size_t k_total)
     job.vectors = padded_columns(g->n, lanes) / lanes;
     job.panels = panel_count(job.vectors);
     job.rest = pg_act_split(g->act, &job.lo, &job.hi);
-    job.swish = job.rest.kind == PG_ACT_HARDSWISH;
+    job.swish = job.rest.kind == PG_ACT_HARDSWISH && g->i8 == NULL;
     if (job.swish) {
         job.scale = job.rest.affine ? (double)job.rest.scale : 1;
         job.shift = job.rest.affine ? (double)job.rest.shift : 0;
@@ -481,7 +561,7 @@ static void run_part(const pg_gemm_rows *g, size_t k_offset, size_t k_total)
 
 void pg_gemm_rows_run(const pg_gemm_rows *g)
 {
-    run_part(g, 0, g->taps * g->depth);
+    run_part(g, 0, padded_depth(g->dtype, g->taps, g->depth));
 }
 
 typedef struct plain_rows {
@@ -498,16 +578,17 @@ static void fill_plain(const void *context, size_t first, size_t count, const vo
 
 void pg_gemm_run(const pg_gemm *g)
 {
-    const size_t size = g->dtype == PG_F64 ? 8 : 4;
+    const size_t size = size_of(g->dtype), steps = steps_of(g->dtype);
     plain_rows plain = {g->a, g->lda * size};
-    pg_gemm_rows rows = {g->dtype, g->m, g->n,   1,       g->k,   fill_plain, &plain,
-                         g->b,     g->c, g->ldc, g->bias, g->add, g->ld_add,  g->act};
-    const size_t parts = g->m == 1 ? 1 : (g->k + MOST_DEPTH / 2) / MOST_DEPTH;
+    pg_gemm_rows rows = {g->dtype, g->m,   g->n,    1,      g->k,      fill_plain, &plain, g->b,
+                         g->c,     g->ldc, g->bias, g->add, g->ld_add, g->act,     g->i8};
+    const size_t total = padded_depth(g->dtype, 1, g->k);
+    const size_t parts = g->m == 1 || g->i8 != NULL ? 1 : (g->k + MOST_DEPTH / 2) / MOST_DEPTH;
     if (parts <= 1) {
-        run_part(&rows, 0, g->k);
+        run_part(&rows, 0, total);
         return;
     }
-    const size_t step = (g->k + parts - 1) / parts;
+    const size_t step = ((g->k + parts - 1) / parts + steps - 1) / steps * steps;
     for (size_t k = 0; k < g->k; k += step) {
         const bool first = k == 0, last = k + step >= g->k;
         plain.a = (const char *)g->a + k * size;
@@ -516,6 +597,6 @@ void pg_gemm_run(const pg_gemm *g)
         rows.add = first ? g->add : g->c;
         rows.ld_add = first ? g->ld_add : g->ldc;
         rows.act = last ? g->act : pg_act_none();
-        run_part(&rows, k, g->k);
+        run_part(&rows, k, total);
     }
 }

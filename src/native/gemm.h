@@ -1,4 +1,4 @@
-/* Matrix products of float32, float64 and 8-bit integers, on all threads of pg_parallel_for.
+/* Matrix products of float32, float64, bfloat16 and 8-bit integers, on all threads of pg_parallel_for.
  *
  * The right-hand matrix is packed first: once for constant weights, or per call into scratch memory. Packed
  * form: panels of at most three vectors of columns, rows of a panel contiguous, columns padded with zeros to
@@ -45,6 +45,7 @@ typedef struct pg_gemm {
     const void *add;  /* m x n matrix added, or NULL; may be c */
     size_t ld_add;
     pg_act act;
+    const pg_i8_result *i8; /* of 8-bit products only */
 } pg_gemm;
 void pg_gemm_run(const pg_gemm *gemm);
 
@@ -63,10 +64,47 @@ typedef struct pg_gemm_rows {
     const void *bias, *add;
     size_t ld_add;
     pg_act act;
+    const pg_i8_result *i8;
 } pg_gemm_rows;
 /* The pointers live on the stack, so taps are at most: */
 enum { PG_GEMM_MAX_TAPS = 512 };
 void pg_gemm_rows_run(const pg_gemm_rows *gemm);
+
+/* ---- bfloat16 and 8-bit codes ----
+ *
+ * Both run as pg_gemm and pg_gemm_rows of dtype PG_BF16 (rows of A in bfloat16; bias, addend and result in
+ * float32) and PG_U8 or PG_I8 (rows of 8-bit codes; `i8` says what the sums become). In rows of several taps,
+ * depth is counted within one tap. */
+
+/* Where the elements of B are: element i of tap t of column j is data[j * column + i * step + t * tap]. */
+typedef struct pg_small_matrix {
+    pg_dtype dtype; /* PG_F32 for bfloat16 products; PG_U8 or PG_I8 */
+    const void *data;
+    size_t taps, depth, n, column, step, tap;
+} pg_small_matrix;
+
+static inline bool pg_gemm_is_8bit(pg_dtype dtype)
+{
+    return dtype == PG_U8 || dtype == PG_I8;
+}
+/* Size of B packed for A of `dtype`; UINT64_MAX on overflow. */
+uint64_t pg_gemm_taps_bytes(pg_dtype dtype, uint64_t taps, uint64_t depth, uint64_t n);
+void pg_gemm_pack_bf16(const pg_small_matrix *b, double alpha, void *packed);
+/* Codes of PG_U8 become signed by subtracting 128, and so must their zero points. sums[j]: of column j. */
+void pg_gemm_pack_codes(const pg_small_matrix *b, void *packed, int32_t *sums);
+/* terms[j] of pg_i8_result: with zero points zero_a (of codes as the tile reads them: unsigned) and zeros[j] (of
+ * packed codes; NULL for none), sum of (a - zero_a)(b - zeros[j]) over k products. */
+void pg_gemm_code_terms(size_t n, size_t k, int32_t zero_a, const int32_t *sums, const int32_t *zeros,
+                        int32_t *terms);
+/* Elements that arrays of pg_i8_result for n columns need. */
+static inline size_t pg_gemm_whole_columns(size_t n)
+{
+    return n + 3 * 16;
+}
+static inline size_t pg_gemm_i8_size(pg_dtype dtype)
+{
+    return pg_gemm_is_8bit(dtype) ? 1 : 4;
+}
 
 /* Splits act into what tiles do (bounds) and what is left to do over the finished tile. */
 pg_act pg_act_split(pg_act act, double *lo, double *hi);

@@ -97,6 +97,8 @@ typedef pg_status (*pg_name_visitor)(void *context, pg_str name);
 PG_MUST_USE pg_status pg_net_visit_captured(const pg_net_node *node, pg_name_visitor visit, void *context);
 /* Evaluates nodes whose inputs are all constant. */
 PG_MUST_USE pg_status pg_net_fold(pg_net *net);
+/* The same, but constant integers stay behind their DequantizeLinear nodes. */
+PG_MUST_USE pg_status pg_net_fold_but_codes(pg_net *net);
 void pg_net_free(pg_net *net);
 /* Runs every pass (optimize/). */
 PG_MUST_USE pg_status pg_net_optimize(pg_net *net);

@@ -4,22 +4,19 @@
 #include <pthread.h>
 
 static const pg_kernel *const families[] = {
-    pg_kernels_internal,       pg_kernels_control,      pg_kernels_sequence,
-    pg_kernels_unary,          pg_kernels_binary,       pg_kernels_elementwise,
-    pg_kernels_random,         pg_kernels_reduce,       pg_kernels_softmax,
-    pg_kernels_loss,           pg_kernels_select,       pg_kernels_shape,
-    pg_kernels_rearrange,      pg_kernels_gather,       pg_kernels_pad,
-    pg_kernels_index,          pg_kernels_image,        pg_kernels_cast,
-    pg_kernels_matmul,         pg_kernels_conv,         pg_kernels_pool,
-    pg_kernels_norm,           pg_kernels_rnn,          pg_kernels_resize,
-    pg_kernels_quant,          pg_kernels_act,          pg_kernels_attention,
-    pg_kernels_einsum,         pg_kernels_sample,       pg_kernels_signal,
-    pg_kernels_detect,         pg_kernels_stateful,     pg_kernels_contrib_quant,
-    pg_kernels_text,           pg_kernels_tfidf,        pg_kernels_ml_features,
-    pg_kernels_ml_encode,      pg_kernels_ml_maps,      pg_kernels_ml_linear,
-    pg_kernels_ml_trees,       pg_kernels_ml_svm,       pg_kernels_training,
-    pg_kernels_flex_attention, pg_kernels_ms_basic,     pg_kernels_ms_norm,
-    pg_kernels_ms_matmul,      pg_kernels_ms_attention, pg_kernels_image_decoder,
+    pg_kernels_internal,  pg_kernels_control,        pg_kernels_sequence,      pg_kernels_unary,
+    pg_kernels_binary,    pg_kernels_elementwise,    pg_kernels_random,        pg_kernels_reduce,
+    pg_kernels_softmax,   pg_kernels_loss,           pg_kernels_select,        pg_kernels_shape,
+    pg_kernels_rearrange, pg_kernels_gather,         pg_kernels_pad,           pg_kernels_index,
+    pg_kernels_image,     pg_kernels_cast,           pg_kernels_matmul,        pg_kernels_conv,
+    pg_kernels_pool,      pg_kernels_norm,           pg_kernels_rnn,           pg_kernels_resize,
+    pg_kernels_quant,     pg_kernels_quant_conv,     pg_kernels_quant_matmul,  pg_kernels_quant_codes,
+    pg_kernels_act,       pg_kernels_attention,      pg_kernels_einsum,        pg_kernels_sample,
+    pg_kernels_signal,    pg_kernels_detect,         pg_kernels_stateful,      pg_kernels_contrib_quant,
+    pg_kernels_text,      pg_kernels_tfidf,          pg_kernels_ml_features,   pg_kernels_ml_encode,
+    pg_kernels_ml_maps,   pg_kernels_ml_linear,      pg_kernels_ml_trees,      pg_kernels_ml_svm,
+    pg_kernels_training,  pg_kernels_flex_attention, pg_kernels_ms_basic,      pg_kernels_ms_norm,
+    pg_kernels_ms_matmul, pg_kernels_ms_attention,   pg_kernels_image_decoder,
 };
 
 /* Rows with the same domain and operator are chained, newest family first. */

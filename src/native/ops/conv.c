@@ -35,7 +35,7 @@ static pg_status describe(const pg_op *op, const pg_tensor *w, conv_weights *out
     if (!nn_is_float(w->dtype))
         return pg_op_bad_type(op, 1);
     PG_TRY(pg_op_attr_i(op, "group", 1, &groups));
-    return conv_weights_describe(op, w, groups, out);
+    return conv_weights_describe(op, w, groups, w->dtype, out);
 }
 
 static pg_status pack(const pg_op *op, const conv_weights *weights, const pg_tensor *w, void **out)

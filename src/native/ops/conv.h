@@ -13,7 +13,7 @@ typedef enum conv_way { CONV_BY_TAPS, CONV_BY_GATHERING, CONV_DEPTHWISE } conv_w
 
 /* What follows from the weights alone. */
 typedef struct conv_weights {
-    pg_dtype dtype;
+    pg_dtype dtype; /* of the product: PG_F32, PG_F64, PG_BF16 (x and weights), PG_U8 or PG_I8 (x) */
     conv_way way;
     size_t groups, out_channels, in_per_group, out_per_group, taps;
     int64_t kernel[NN_SPATIAL];
@@ -21,9 +21,12 @@ typedef struct conv_weights {
     uint64_t packed_group_bytes; /* from one group to the next */
 } conv_weights;
 
+/* `dtype` is the product's: the type of w, PG_BF16 for w of float32, or for 8-bit w that of x. */
 PG_MUST_USE pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t groups,
-                                            conv_weights *out);
+                                            pg_dtype dtype, conv_weights *out);
 void conv_weights_pack(const conv_weights *weights, const pg_tensor *w, void *packed);
+/* For 8-bit weights; sums has one element per output channel: see pg_gemm_pack_codes. */
+void conv_weights_pack_codes(const conv_weights *weights, const pg_tensor *w, void *packed, int32_t *sums);
 
 typedef struct conv_job {
     const conv_weights *weights;
@@ -34,6 +37,9 @@ typedef struct conv_job {
     const void *bias, *add; /* add: channels-last, of y's shape; both may be NULL */
     pg_act act;
     void *y; /* channels-last */
+    /* Of 8-bit convolutions, whose arrays go over all output channels; and the code of padding. */
+    const pg_i8_result *i8;
+    uint8_t pad;
 } conv_job;
 /* May ask for scratch memory. */
 PG_MUST_USE pg_status conv_run(pg_op *op, const conv_job *job);

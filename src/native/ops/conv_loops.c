@@ -15,12 +15,36 @@ enum {
 
 static size_t size_of(pg_dtype dtype)
 {
-    return dtype == PG_F64 ? 8 : 4;
+    return pg_dtype_get(dtype)->bits / 8u;
+}
+/* Of an element of the result. */
+static size_t y_size(const conv_job *job)
+{
+    return job->i8 != NULL                  ? pg_gemm_i8_size(job->i8->dtype)
+           : job->weights->dtype == PG_BF16 ? 4
+                                            : size_of(job->weights->dtype);
 }
 
-pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t groups, conv_weights *out)
+/* Gathered windows consist of lines: the pixels next to each other along the last axis of the kernel. */
+static size_t lines_of(const conv_weights *w)
 {
-    *out = (conv_weights){.dtype = w->dtype, .taps = 1};
+    return (size_t)(w->kernel[0] * w->kernel[1]);
+}
+static size_t line_of(const conv_weights *w)
+{
+    return (size_t)w->kernel[2] * w->in_per_group;
+}
+/* Elements of a line of a gathered row: for small types products want whole groups of depth steps. */
+static size_t padded_line(const conv_weights *w)
+{
+    const size_t steps = pg_gemm_is_8bit(w->dtype) ? 4 : w->dtype == PG_BF16 ? 2 : 1;
+    return (line_of(w) + steps - 1) / steps * steps;
+}
+
+pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t groups, pg_dtype dtype,
+                                conv_weights *out)
+{
+    *out = (conv_weights){.dtype = dtype, .taps = 1};
     if (w->rank < 3 || w->rank > 2 + NN_SPATIAL)
         return pg_op_err(op, PG_ERR_UNSUPPORTED, "weights of rank %d; 3 to %d are supported", w->rank,
                          2 + NN_SPATIAL);
@@ -35,8 +59,9 @@ pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t gro
     for (size_t i = 0; i < NN_SPATIAL; i++)
         out->taps *= (size_t)out->kernel[i];
     const size_t shortest =
-        out->groups == 1 && pg_gemm_is_narrow(w->dtype, out->out_per_group) ? 2 * SHORT_ROW : SHORT_ROW;
-    if (out->in_per_group == 1 && out->out_per_group == 1 && w->dtype == PG_F32 && out->groups > 1)
+        out->groups == 1 && pg_gemm_is_narrow(dtype, out->out_per_group) ? 2 * SHORT_ROW : SHORT_ROW;
+    if (out->in_per_group == 1 && out->out_per_group == 1 && out->groups > 1 &&
+        (dtype == PG_F32 || pg_gemm_is_8bit(dtype)))
         out->way = CONV_DEPTHWISE;
     else if ((out->in_per_group < shortest && out->taps > 1) || out->taps > PG_GEMM_MAX_TAPS)
         out->way = CONV_BY_GATHERING;
@@ -44,15 +69,80 @@ pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t gro
         out->packed_group_bytes = sizeof(float) * (uint64_t)out->taps;
     else
         out->packed_group_bytes =
-            pg_gemm_packed_bytes(w->dtype, (uint64_t)out->taps * out->in_per_group, out->out_per_group);
+            out->way == CONV_BY_GATHERING
+                ? pg_gemm_taps_bytes(dtype, lines_of(out), line_of(out), out->out_per_group)
+                : pg_gemm_taps_bytes(dtype, out->taps, out->in_per_group, out->out_per_group);
     if (pg_mul_overflow(out->packed_group_bytes, out->groups, &out->packed_bytes))
         return pg_op_err(op, PG_ERR_LIMIT, "weights too large");
     return NULL;
 }
 
+/* The weights of one filter as windows have them: channels next to each other. For gathered windows. */
+static void *window_order(const conv_weights *w, const pg_tensor *tensor)
+{
+    const size_t size = size_of(tensor->dtype), in = w->in_per_group, taps = w->taps;
+    char *out = pg_calloc(w->out_channels * in * taps, size);
+    for (size_t j = 0; j < w->out_channels; j++)
+        for (size_t i = 0; i < in; i++)
+            for (size_t t = 0; t < taps; t++)
+                memcpy(out + ((j * taps + t) * in + i) * size,
+                       (const char *)tensor->data + ((j * in + i) * taps + t) * size, size);
+    return out;
+}
+
+/* For products whose depth steps lie side by side: codes, or float32 that become bfloat16. */
+static void pack_small(const conv_weights *w, const pg_tensor *tensor, void *packed, int32_t *sums)
+{
+    const bool gathered = w->way == CONV_BY_GATHERING;
+    const size_t column = w->in_per_group * w->taps, size = size_of(tensor->dtype);
+    void *ordered = gathered ? window_order(w, tensor) : NULL;
+    const char *from = gathered ? ordered : tensor->data;
+    for (size_t g = 0; g < w->groups; g++) {
+        const pg_small_matrix b = {.dtype = tensor->dtype,
+                                   .data = from + g * w->out_per_group * column * size,
+                                   .taps = gathered ? lines_of(w) : w->taps,
+                                   .depth = gathered ? line_of(w) : w->in_per_group,
+                                   .n = w->out_per_group,
+                                   .column = column,
+                                   .step = gathered ? 1 : w->taps,
+                                   .tap = gathered ? line_of(w) : 1};
+        char *to = (char *)packed + g * w->packed_group_bytes;
+        if (sums != NULL)
+            pg_gemm_pack_codes(&b, to, sums + g * w->out_per_group);
+        else
+            pg_gemm_pack_bf16(&b, 1, to);
+    }
+    free(ordered);
+}
+
+static void pack_depthwise_codes(const conv_weights *w, const pg_tensor *tensor, int16_t *to, int32_t *sums)
+{
+    const uint8_t *from = tensor->data, flip = tensor->dtype == PG_U8 ? 0x80 : 0;
+    for (size_t c = 0; c < w->groups; c++) {
+        sums[c] = 0;
+        for (size_t t = 0; t < w->taps; t++) {
+            const int8_t code = (int8_t)(from[c * w->taps + t] ^ flip);
+            to[t * w->groups + c] = code;
+            sums[c] += code;
+        }
+    }
+}
+
+void conv_weights_pack_codes(const conv_weights *w, const pg_tensor *tensor, void *packed, int32_t *sums)
+{
+    if (w->way == CONV_DEPTHWISE)
+        pack_depthwise_codes(w, tensor, packed, sums);
+    else
+        pack_small(w, tensor, packed, sums);
+}
+
 void conv_weights_pack(const conv_weights *w, const pg_tensor *tensor, void *packed)
 {
     const size_t group = w->out_per_group * w->in_per_group * w->taps * size_of(w->dtype);
+    if (w->dtype == PG_BF16) {
+        pack_small(w, tensor, packed, NULL);
+        return;
+    }
     if (w->way == CONV_DEPTHWISE) {
         const float *from = tensor->data;
         float *to = packed;
@@ -65,6 +155,48 @@ void conv_weights_pack(const conv_weights *w, const pg_tensor *tensor, void *pac
         pg_gemm_pack_taps(w->dtype, w->taps, w->in_per_group, w->out_per_group,
                           (const char *)tensor->data + g * group, NULL,
                           (char *)packed + g * w->packed_group_bytes);
+}
+
+/* ---- Products ---- */
+
+/* Rows of a product: `m` results from `first` on, of one group. */
+typedef struct conv_rows {
+    size_t group, first, m, taps, depth;
+    void (*fill)(const void *context, size_t first, size_t count, const void **rows);
+    const void *context;
+    const void *a; /* instead of fill: rows that lie `lda` elements apart */
+    size_t lda;
+} conv_rows;
+
+static const void *at(const void *base, size_t bytes)
+{
+    return base != NULL ? (const char *)base + bytes : NULL;
+}
+
+static void multiply(const conv_job *job, const conv_rows *r)
+{
+    const conv_weights *w = job->weights;
+    const size_t size = y_size(job), column = r->group * w->out_per_group;
+    const size_t shift = (r->first * w->out_channels + column) * size;
+    const void *b = (const char *)job->packed + r->group * w->packed_group_bytes;
+    pg_i8_result i8 = {0};
+    if (job->i8 != NULL) {
+        i8 = *job->i8;
+        i8.terms += column;
+        i8.zeros = at(i8.zeros, column * sizeof(int32_t));
+        i8.scale = at(i8.scale, column * sizeof(float));
+        i8.shift = at(i8.shift, column * sizeof(float));
+    }
+    void *y = (char *)job->y + shift;
+    const void *bias = at(job->bias, column * size), *add = at(job->add, shift);
+    const pg_i8_result *result = job->i8 != NULL ? &i8 : NULL;
+    if (r->fill != NULL)
+        pg_gemm_rows_run(&(pg_gemm_rows){w->dtype, r->m, w->out_per_group, r->taps, r->depth, r->fill,
+                                         r->context, b, y, w->out_channels, bias, add, w->out_channels,
+                                         job->act, result});
+    else
+        pg_gemm_run(&(pg_gemm){w->dtype, r->m, w->out_per_group, r->depth, r->a, r->lda, b, y,
+                               w->out_channels, bias, add, w->out_channels, job->act, result});
 }
 
 /* ---- Pixels ---- */
@@ -210,11 +342,6 @@ static size_t result_pixels(const conv_job *job)
     return (size_t)(job->x->dims[0] * job->out[0] * job->out[1] * job->out[2]);
 }
 
-static const void *at(const void *base, size_t bytes)
-{
-    return base != NULL ? (const char *)base + bytes : NULL;
-}
-
 static pg_status run_taps(pg_op *op, const conv_job *job)
 {
     const conv_weights *w = job->weights;
@@ -223,23 +350,20 @@ static pg_status run_taps(pg_op *op, const conv_job *job)
     locate(job, channels, &p);
     void *zeros;
     PG_TRY(pg_op_scratch(op, channels * size, &zeros));
-    memset(zeros, 0, channels * size);
+    memset(zeros, job->pad, channels * size);
     p.zeros = zeros;
     const char *x = p.x;
     for (size_t g = 0; g < w->groups; g++) {
-        const size_t from = g * w->in_per_group * size, to = g * w->out_per_group * size;
-        const void *b = (const char *)job->packed + g * w->packed_group_bytes;
-        p.x = x + from;
+        conv_rows rows = {.group = g, .m = result_pixels(job), .taps = w->taps, .depth = w->in_per_group};
+        p.x = x + g * w->in_per_group * size;
         if (is_pointwise(job)) {
-            pg_gemm_run(&(pg_gemm){w->dtype, result_pixels(job), w->out_per_group, w->in_per_group, p.x,
-                                   channels, b, (char *)job->y + to, w->out_channels, at(job->bias, to),
-                                   at(job->add, to), w->out_channels, job->act});
-            continue;
+            rows.a = p.x;
+            rows.lda = channels;
+        } else {
+            rows.fill = fill_taps;
+            rows.context = &p;
         }
-        pg_gemm_rows_run(&(pg_gemm_rows){w->dtype, result_pixels(job), w->out_per_group, w->taps,
-                                         w->in_per_group, fill_taps, &p, b, (char *)job->y + to,
-                                         w->out_channels, at(job->bias, to), at(job->add, to),
-                                         w->out_channels, job->act});
+        multiply(job, &rows);
     }
     return NULL;
 }
@@ -254,6 +378,24 @@ typedef struct gather_job {
     size_t n_parts;
 } gather_job;
 
+static inline __attribute__((always_inline)) void copy_element(char *to, const char *from, size_t size)
+{
+    switch (size) {
+    case 1:
+        *to = *from;
+        break;
+    case 2:
+        memcpy(to, from, 2);
+        break;
+    case 4:
+        memcpy(to, from, 4);
+        break;
+    default:
+        memcpy(to, from, 8);
+        break;
+    }
+}
+
 /* One row: for each tap the group's channels of the pixel under it. */
 static void gather_row(const gather_job *job, place at, char *to)
 {
@@ -264,16 +406,20 @@ static void gather_row(const gather_job *job, place at, char *to)
     if (addresses == NULL)
         PG_BUG("out of memory for a window of %zu positions", w->taps);
     tap_addresses(&job->pixels, at, NULL, addresses, 1);
-    for (size_t t = 0; t < w->taps; t++)
+    const size_t filler = (padded_line(w) - line_of(w)) * size;
+    for (size_t t = 0; t < w->taps; t++) {
         for (size_t c = 0; c < w->in_per_group; c++, to += size) {
             const char *from = addresses[t];
             if (from == NULL)
-                memset(to, 0, size);
-            else if (size == 4)
-                memcpy(to, from + (size_t)job->pixels.channel * c * 4, 4);
+                memset(to, job->conv->pad, size);
             else
-                memcpy(to, from + (size_t)job->pixels.channel * c * 8, 8);
+                copy_element(to, from + (size_t)job->pixels.channel * c * size, size);
         }
+        if (filler > 0 && (t + 1) % (size_t)w->kernel[2] == 0) {
+            memset(to, w->dtype == PG_I8 ? 0x80 : 0, filler); /* adds nothing to a row's sum */
+            to += filler;
+        }
+    }
     if (addresses != taps)
         free(addresses);
 }
@@ -281,8 +427,7 @@ static void gather_row(const gather_job *job, place at, char *to)
 static void run_gathered_part(const gather_job *job, size_t part)
 {
     const conv_job *conv = job->conv;
-    const conv_weights *w = conv->weights;
-    const size_t size = job->pixels.size, to = job->group * w->out_per_group * size;
+    const size_t size = job->pixels.size;
     const size_t blocks = (job->total + GATHER_ROWS - 1) / GATHER_ROWS;
     char *buffer = job->buffers + part * GATHER_ROWS * job->row * size;
     for (size_t b = blocks * part / job->n_parts; b < blocks * (part + 1) / job->n_parts; b++) {
@@ -292,11 +437,12 @@ static void run_gathered_part(const gather_job *job, size_t part)
             gather_row(job, where, buffer + i * job->row * size);
             advance(conv, &where);
         }
-        const size_t shift = first * w->out_channels * size + to;
-        pg_gemm_run(&(pg_gemm){w->dtype, count, w->out_per_group, job->row, buffer, job->row,
-                               (const char *)conv->packed + job->group * w->packed_group_bytes,
-                               (char *)conv->y + shift, w->out_channels, at(conv->bias, to),
-                               at(conv->add, shift), w->out_channels, conv->act});
+        multiply(conv, &(conv_rows){.group = job->group,
+                                    .first = first,
+                                    .m = count,
+                                    .depth = job->row,
+                                    .a = buffer,
+                                    .lda = job->row});
     }
 }
 
@@ -309,7 +455,7 @@ static void run_gathered_parts(void *context, size_t begin, size_t end)
 static pg_status run_gathered(pg_op *op, const conv_job *conv)
 {
     const conv_weights *w = conv->weights;
-    gather_job job = {.conv = conv, .row = w->taps * w->in_per_group, .total = result_pixels(conv)};
+    gather_job job = {.conv = conv, .row = lines_of(w) * padded_line(w), .total = result_pixels(conv)};
     const size_t blocks = (job.total + GATHER_ROWS - 1) / GATHER_ROWS;
     job.n_parts = PG_MAX((size_t)1, PG_MIN(blocks, pg_threads() * (size_t)4));
     locate(conv, w->groups * w->in_per_group, &job.pixels);
@@ -335,7 +481,7 @@ typedef struct padded_image {
     const conv_job *job;
     size_t channels;
     int64_t size[NN_SPATIAL];
-    float *data; /* or double */
+    char *data;
     size_t element;
 } padded_image;
 
@@ -353,10 +499,7 @@ static void copy_pixels(const padded_image *p, const pixels *from, int64_t image
         for (int64_t w = 0; w < job->in[2]; w++) {
             const char *source = row + (size_t)(w * from->step[2] + (int64_t)c * from->channel) * e;
             char *target = to + ((size_t)w * p->channels + c) * e;
-            if (e == 4)
-                memcpy(target, source, 4);
-            else
-                memcpy(target, source, 8);
+            copy_element(target, source, e);
         }
 }
 
@@ -371,8 +514,8 @@ static void pad_rows(void *context, size_t begin, size_t end)
     for (size_t r = begin; r < end; r++) {
         const int64_t h = (int64_t)r % p->size[1] - w->pad_begin[1];
         const int64_t d = (int64_t)r / p->size[1] % p->size[0] - w->pad_begin[0];
-        char *row = (char *)p->data + r * bytes;
-        memset(row, 0, bytes);
+        char *row = p->data + r * bytes;
+        memset(row, job->pad, bytes);
         if (h >= 0 && h < job->in[1] && d >= 0 && d < job->in[0])
             copy_pixels(p, &from, (int64_t)r / (p->size[1] * p->size[0]), d, h,
                         row + (size_t)w->pad_begin[2] * p->channels * p->element);
@@ -428,10 +571,11 @@ static pg_status run_padded(pg_op *op, const conv_job *job)
     PG_TRY(pg_op_scratch(op, bytes + 64, &data));
     p.data = data;
     pg_parallel_for((size_t)(lines[0] * lines[1] * lines[2]), 8, pad_rows, &p);
-    pg_gemm_rows_run(&(pg_gemm_rows){
-        w->dtype, result_pixels(job), w->out_per_group, (size_t)(window->kernel[0] * window->kernel[1]),
-        (size_t)window->kernel[2] * w->in_per_group, fill_rows, &p, job->packed, job->y, w->out_channels,
-        job->bias, job->add, w->out_channels, job->act});
+    multiply(job, &(conv_rows){.m = result_pixels(job),
+                               .taps = lines_of(w),
+                               .depth = line_of(w),
+                               .fill = fill_rows,
+                               .context = &p});
     return NULL;
 }
 
@@ -529,12 +673,57 @@ static void run_depthwise(const conv_job *job)
     pg_parallel_for(n_rows, MIN_WORK / (work + 1) + 1, run_depthwise_rows, &rows);
 }
 
+/* ---- Depthwise, 8-bit ---- */
+
+static void depthwise_code_rows(void *context, size_t begin, size_t end)
+{
+    const depthwise_rows *rows = context;
+    const conv_job *job = rows->job;
+    const size_t channels = rows->channels, taps = job->weights->taps, size = pg_gemm_i8_size(job->i8->dtype);
+    const pg_simd *simd = pg_simd_best();
+    const void **addresses = pg_calloc(taps, sizeof *addresses);
+    uint32_t *sums = pg_calloc(2 * channels, sizeof *sums), *plain = sums + channels;
+    place where = place_of(job, begin);
+    for (size_t r = begin; r < end; r++) {
+        memset(sums, 0, 2 * channels * sizeof *sums);
+        tap_addresses(&rows->pixels, where, rows->pixels.zeros, addresses, 1);
+        for (size_t t = 0; t < taps; t++) {
+            simd->axpy_codes(addresses[t], (uint8_t)job->i8->flip,
+                             (const int16_t *)job->packed + t * channels, sums, channels);
+            if (job->i8->zeros != NULL)
+                simd->sum_codes(addresses[t], (uint8_t)job->i8->flip, plain, channels);
+        }
+        for (size_t c = 0; c < channels && job->i8->zeros != NULL; c++)
+            sums[c] -= plain[c] * (uint32_t)job->i8->zeros[c];
+        simd->finish_i8(job->i8, 0, sums, (char *)job->y + r * channels * size, channels);
+        advance(job, &where);
+    }
+    free(addresses);
+    free(sums);
+}
+
+static pg_status run_depthwise_codes(pg_op *op, const conv_job *job)
+{
+    const conv_weights *w = job->weights;
+    depthwise_rows rows = {.job = job, .channels = w->groups};
+    void *pad;
+    locate(job, w->groups, &rows.pixels);
+    PG_TRY(pg_op_scratch(op, w->groups, &pad));
+    memset(pad, job->pad, w->groups);
+    rows.pixels.zeros = pad;
+    pg_parallel_for(result_pixels(job), MIN_WORK / 8 / (w->taps * w->groups + 1) + 1, depthwise_code_rows,
+                    &rows);
+    return NULL;
+}
+
 pg_status conv_run(pg_op *op, const conv_job *job)
 {
     if (result_pixels(job) == 0)
         return NULL;
     switch (job->weights->way) {
     case CONV_DEPTHWISE:
+        if (job->i8 != NULL)
+            return run_depthwise_codes(op, job);
         run_depthwise(job);
         return NULL;
     case CONV_BY_GATHERING:

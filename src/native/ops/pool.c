@@ -11,7 +11,11 @@
 pg_status pool_shape_read(const pg_op *op, pool_shape *s)
 {
     PG_TRY(pg_op_need(op, 1));
-    const pg_tensor *x = pg_op_in(op, 0);
+    return pool_shape_of(op, pg_op_in(op, 0), s);
+}
+
+pg_status pool_shape_of(const pg_op *op, const pg_tensor *x, pool_shape *s)
+{
     if (x->rank < 3)
         return pg_op_err(op, PG_ERR_INVALID, "the input has rank %d, expected at least 3", x->rank);
     const size_t n = x->rank - 2u;
@@ -143,11 +147,53 @@ static pg_status fast_pooling(pg_op *op, const pool_shape *s, pool_kind kind, bo
     return NULL;
 }
 
-static bool is_fast(const pg_op *op, const pool_shape *s)
+/* ---- 8-bit codes: the maximum, channels-last ---- */
+
+typedef struct code_pool {
+    const pool_shape *shape;
+    uint8_t flip; /* 0x80 for signed codes, whose order is that of code ^ 0x80 */
+    const uint8_t *x;
+    uint8_t *y;
+} code_pool;
+
+static void run_code_pool(void *context, size_t begin, size_t end)
+{
+    const code_pool *job = context;
+    const pool_shape *s = job->shape;
+    const size_t area_out = pool_area(s->out), area_in = pool_area(s->in), c = (size_t)s->channels;
+    for (size_t i = begin; i < end; i++) {
+        int64_t result[NN_SPATIAL], offsets[MOST_FAST_TAPS];
+        const uint8_t *rows[MOST_FAST_TAPS], *image = job->x + i / area_out * area_in * c;
+        pool_window window;
+        pool_result_at(s, i % area_out, result);
+        pool_window_at(s, result, &window);
+        const size_t n = pool_window_offsets(s, &window, offsets);
+        for (size_t t = 0; t < n; t++)
+            rows[t] = image + (size_t)offsets[t] * c;
+        if (n > 0)
+            pg_simd_best()->max_codes(rows, n, job->flip, job->y + i * c, c);
+        else
+            memset(job->y + i * c, job->flip, c);
+    }
+}
+
+static pg_status code_pooling(pg_op *op, const pool_shape *s)
+{
+    const pg_tensor *x = pg_op_in(op, 0);
+    pg_tensor *y;
+    PG_TRY(nn_out_channels_last(op, 0, x->dtype, s->rank, s->dims, &y));
+    PG_TRY(nn_layout(op, 0, PG_CHANNELS_LAST, &x));
+    code_pool job = {s, x->dtype == PG_I8 ? 0x80 : 0, x->data, y->data};
+    const size_t work = (size_t)s->channels * pool_area(s->window.kernel);
+    pg_parallel_for((size_t)s->batch * pool_area(s->out), 131072 / (work + 1) + 1, run_code_pool, &job);
+    return NULL;
+}
+
+static bool is_fast(const pool_shape *s)
 {
     const int64_t *k = s->window.kernel;
-    return pg_op_in(op, 0)->dtype == PG_F32 && k[0] <= MOST_FAST_TAPS && k[1] <= MOST_FAST_TAPS &&
-           k[2] <= MOST_FAST_TAPS && pool_area(k) <= MOST_FAST_TAPS;
+    return k[0] <= MOST_FAST_TAPS && k[1] <= MOST_FAST_TAPS && k[2] <= MOST_FAST_TAPS &&
+           pool_area(k) <= MOST_FAST_TAPS;
 }
 
 /* ---- Any type, as float64, row-major ---- */
@@ -251,7 +297,10 @@ static pg_status run_max_pool(pg_op *op)
     PG_TRY(pool_shape_read(op, &s));
     PG_TRY(pg_op_attr_i(op, "storage_order", 0, &storage_order));
     const bool indices = op->n_out > 1;
-    if (!indices && is_fast(op, &s))
+    const pg_dtype dtype = pg_op_in(op, 0)->dtype;
+    if (!indices && is_fast(&s) && (dtype == PG_U8 || dtype == PG_I8))
+        return code_pooling(op, &s);
+    if (!indices && is_fast(&s) && dtype == PG_F32)
         return fast_pooling(op, &s, POOL_MAX, false);
     slow_pool job = {.kind = POOL_MAX, .column_major = storage_order != 0};
     return slow_pooling(op, &s, &job, indices);
@@ -263,7 +312,7 @@ static pg_status run_average_pool(pg_op *op)
     int64_t count_padding;
     PG_TRY(pool_shape_read(op, &s));
     PG_TRY(pg_op_attr_i(op, "count_include_pad", 0, &count_padding));
-    if (is_fast(op, &s))
+    if (is_fast(&s) && pg_op_in(op, 0)->dtype == PG_F32)
         return fast_pooling(op, &s, POOL_AVERAGE, count_padding != 0);
     slow_pool job = {.kind = POOL_AVERAGE, .count_padding = count_padding != 0};
     return slow_pooling(op, &s, &job, false);

@@ -13,6 +13,8 @@ typedef struct pool_shape {
 } pool_shape;
 
 PG_MUST_USE pg_status pool_shape_read(const pg_op *op, pool_shape *out);
+/* The same for an input of these dims (N, C, ...). */
+PG_MUST_USE pg_status pool_shape_of(const pg_op *op, const pg_tensor *x, pool_shape *out);
 
 /* The input positions under one result, as offsets of pixels in the image. */
 typedef struct pool_window {

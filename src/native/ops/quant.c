@@ -102,6 +102,66 @@ static void run_rows(const quant_job *job, pg_loop_fn body)
     pg_parallel_for(rows, 16384 / (job->grid.inner + 1) + 1, body, (void *)job);
 }
 
+/* ---- One scale for 8 bits, in any layout ---- */
+
+typedef struct plain_job {
+    pg_codes codes;
+    float lo, hi;
+    const char *x;
+    char *y;
+} plain_job;
+
+enum { PLAIN_GRAIN = 16384 };
+
+static void quantize_range(void *context, size_t begin, size_t end)
+{
+    const plain_job *job = context;
+    pg_simd_best()->quantize_f32((const float *)(const void *)job->x + begin, job->codes, job->lo, job->hi,
+                                 (uint8_t *)job->y + begin, end - begin);
+}
+
+static void dequantize_range(void *context, size_t begin, size_t end)
+{
+    const plain_job *job = context;
+    pg_simd_best()->dequantize_f32((const uint8_t *)job->x + begin, job->codes,
+                                   (float *)(void *)job->y + begin, end - begin);
+}
+
+/* Whether scale and zero point of the node are one each, of float32 and 8 bits. */
+static bool is_plain(const pg_op *op, pg_dtype codes)
+{
+    const pg_tensor *scale = pg_op_in(op, 1), *zero = pg_op_in(op, 2);
+    int64_t block = 0;
+    pg_status_drop(pg_op_attr_i(op, "block_size", 0, &block));
+    return quant_is_8bit(codes) && block == 0 && scale->dtype == PG_F32 && pg_tensor_count(scale) == 1 &&
+           scale->rank <= 1 && (zero == NULL || (pg_tensor_count(zero) == 1 && zero->dtype == codes));
+}
+
+pg_codes quant_codes(pg_dtype dtype, float scale, int32_t zero)
+{
+    const bool is_signed = dtype == PG_I8;
+    return (pg_codes){is_signed ? 0x80 : 0, scale, (float)(zero + (is_signed ? 128 : 0))};
+}
+
+static pg_status run_plain(pg_op *op, pg_dtype codes, pg_dtype result, pg_loop_fn body)
+{
+    const pg_tensor *x = pg_op_in(op, 0);
+    int32_t *zero;
+    size_t count;
+    pg_tensor *y;
+    PG_TRY(quant_zeros(op, 2, &zero, &count));
+    PG_TRY(pg_op_out(op, 0, result, x->rank, x->dims, &y));
+    y->layout = x->layout;
+    plain_job job = {.codes = quant_codes(codes, *(const float *)pg_op_in(op, 1)->data, *zero),
+                     .x = x->data,
+                     .y = y->data};
+    quant_range(codes, &job.lo, &job.hi);
+    job.lo -= (float)*zero;
+    job.hi -= (float)*zero;
+    pg_parallel_for((size_t)pg_tensor_count(y), PLAIN_GRAIN, body, &job);
+    return NULL;
+}
+
 /* One result type of attribute or zero point. */
 static pg_status quantized_type(const pg_op *op, pg_dtype *out)
 {
@@ -136,6 +196,9 @@ static pg_status run_quantize(pg_op *op)
     void *codes;
     PG_TRY(quantized_type(op, &type));
     PG_TRY(pg_op_attr_i(op, "saturate", 1, &saturate));
+    if (x->dtype == PG_F32 && is_plain(op, type))
+        return run_plain(op, type, type, quantize_range);
+    PG_TRY(nn_layout(op, 0, PG_ROW_MAJOR, &x));
     PG_TRY(quant_grid_make(op, x, scale, &job.grid));
     PG_TRY(check_zero(op, scale));
     PG_TRY(nn_f32(op, 0, &job.x));
@@ -186,6 +249,9 @@ static pg_status run_dequantize(pg_op *op)
         return pg_op_bad_type(op, 1);
     if (zero != NULL && zero->dtype != x->dtype)
         return pg_op_bad_type(op, 2);
+    if (type == PG_F32 && is_plain(op, x->dtype))
+        return run_plain(op, x->dtype, PG_F32, dequantize_range);
+    PG_TRY(nn_layout(op, 0, PG_ROW_MAJOR, &x));
     PG_TRY(quant_grid_make(op, x, scale, &job.grid));
     PG_TRY(check_zero(op, scale));
     PG_TRY(nn_f32(op, 1, &job.scale));
@@ -240,14 +306,10 @@ static pg_status run_dynamic(pg_op *op)
 }
 
 const pg_kernel pg_kernels_quant[] = {
-    {"", "QuantizeLinear", 10, 0, run_quantize, NULL, NULL, 0},
-    {"", "DequantizeLinear", 10, 0, run_dequantize, NULL, NULL, 0},
-    {"com.microsoft", "QuantizeLinear", 1, 0, run_quantize, NULL, NULL, 0},
-    {"com.microsoft", "DequantizeLinear", 1, 0, run_dequantize, NULL, NULL, 0},
+    {"", "QuantizeLinear", 10, 0, run_quantize, NULL, NULL, PG_KERNEL_ANY_LAYOUT},
+    {"", "DequantizeLinear", 10, 0, run_dequantize, NULL, NULL, PG_KERNEL_ANY_LAYOUT},
+    {"com.microsoft", "QuantizeLinear", 1, 0, run_quantize, NULL, NULL, PG_KERNEL_ANY_LAYOUT},
+    {"com.microsoft", "DequantizeLinear", 1, 0, run_dequantize, NULL, NULL, PG_KERNEL_ANY_LAYOUT},
     {"", "DynamicQuantizeLinear", 11, 0, run_dynamic, NULL, NULL, 0},
-    {"", "MatMulInteger", 10, 0, quant_run_matmul_integer, NULL, NULL, 0},
-    {"", "QLinearMatMul", 10, 0, quant_run_qlinear_matmul, NULL, NULL, 0},
-    {"", "ConvInteger", 10, 0, quant_run_conv_integer, NULL, NULL, 0},
-    {"", "QLinearConv", 10, 0, quant_run_qlinear_conv, NULL, NULL, 0},
     {0},
 };

@@ -28,6 +28,9 @@ static inline bool quant_is_8bit(pg_dtype dtype)
 void quant_requantize(const int32_t *acc, size_t rows, size_t columns, const float *multiplier,
                       size_t n_multipliers, int32_t zero, pg_dtype dtype, void *out);
 
+/* How loops over codes read and write them. */
+pg_codes quant_codes(pg_dtype dtype, float scale, int32_t zero);
+
 /* DynamicQuantizeLinear: codes of PG_U8 whose scale and zero point cover the values and zero. */
 void quant_dynamic(const float *values, uint64_t count, uint8_t *codes, float *scale, int32_t *zero);
 
@@ -41,6 +44,8 @@ typedef struct quant_product {
 } quant_product;
 PG_MUST_USE pg_status quant_product_shape(const pg_op *op, const pg_tensor *a, const pg_tensor *b,
                                           quant_product *out);
+/* The matrix of an operand that batch i of the product reads. */
+size_t quant_batch(const quant_product *product, const pg_tensor *operand, size_t i);
 /* Zero points: one, or one per row of A or column of B. */
 PG_MUST_USE pg_status quant_product_run(pg_op *op, const pg_tensor *a, const int32_t *zero_a, size_t n_zero_a,
                                         const pg_tensor *b, const int32_t *zero_b, size_t n_zero_b,
@@ -51,7 +56,5 @@ PG_MUST_USE pg_status quant_product_of_inputs(pg_op *op, size_t a, size_t a_zero
 
 PG_MUST_USE pg_status quant_run_matmul_integer(pg_op *op);
 PG_MUST_USE pg_status quant_run_qlinear_matmul(pg_op *op);
-PG_MUST_USE pg_status quant_run_conv_integer(pg_op *op);
-PG_MUST_USE pg_status quant_run_qlinear_conv(pg_op *op);
 
 #endif

@@ -51,11 +51,33 @@ enum { ilanes = 8 };
 #define DOT(acc, a, b) ((ivec)_mm256_add_epi32((__m256i)(acc), _mm256_madd_epi16((__m256i)(a), (__m256i)(b))))
 #include "native/simd/tile_i16.inc"
 
+#define ROWS_I8 2
+/* Even and odd bytes as 16-bit lanes: the sums of their pairs cannot overflow. */
+typedef uint32_t words __attribute__((vector_size(VBYTES)));
+static inline __attribute__((always_inline)) words dot4(words acc, words a, words b)
+{
+    const __m256i x = (__m256i)a, y = (__m256i)b, low = _mm256_set1_epi16(0xff);
+    const __m256i even =
+        _mm256_madd_epi16(_mm256_and_si256(x, low), _mm256_srai_epi16(_mm256_slli_epi16(y, 8), 8));
+    const __m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(x, 8), _mm256_srai_epi16(y, 8));
+    return acc + (words)_mm256_add_epi32(even, odd);
+}
+#define DOT4(acc, a, b) dot4(acc, a, b)
+#define KEEP(x) __asm__("" : "+x"(x))
+#include "native/simd/tile_i8.inc"
+
+#define DOT2(acc, a, b)                                  \
+    ((acc) + (tf_vec)((a) << 16) * (tf_vec)((b) << 16) + \
+     (tf_vec)((a)&0xffff0000u) * (tf_vec)((b)&0xffff0000u))
+#define BF16(name) bf16_##name
+#include "native/simd/tile_bf16.inc"
+
 #include "native/simd/math.inc"
 #include "native/simd/winograd.inc"
 
 #define TABLE pg_simd_avx2
 #define NAME "avx2"
+#define BF16(name) bf16_##name
 #include "native/simd/table.inc"
 
 #endif

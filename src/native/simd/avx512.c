@@ -40,11 +40,35 @@ enum { ilanes = 16 };
 #define DOT(acc, a, b) ((ivec)_mm512_dpwssd_epi32((__m512i)(acc), (__m512i)(a), (__m512i)(b)))
 #include "native/simd/tile_i16.inc"
 
+#define ROWS_I8 8
+#define DOT4(acc, a, b) ((qu_vec)_mm512_dpbusd_epi32((__m512i)(acc), (__m512i)(a), (__m512i)(b)))
+#define KEEP(x) __asm__("" : "+v"(x))
+#include "native/simd/tile_i8.inc"
+
+#define DOT2(acc, a, b)                                  \
+    ((acc) + (tf_vec)((a) << 16) * (tf_vec)((b) << 16) + \
+     (tf_vec)((a)&0xffff0000u) * (tf_vec)((b)&0xffff0000u))
+#define BF16(name) bf16_##name
+#include "native/simd/tile_bf16.inc"
+
+#pragma GCC push_options
+#pragma GCC target("avx512bf16")
+#define DOT2(acc, a, b) ((tf_vec)_mm512_dpbf16_ps((__m512)(acc), (__m512bh)(a), (__m512bh)(b)))
+#define BF16(name) bf16_native_##name
+#include "native/simd/tile_bf16.inc"
+#pragma GCC pop_options
+
 #include "native/simd/math.inc"
 #include "native/simd/winograd.inc"
 
 #define TABLE pg_simd_avx512
 #define NAME "avx512"
+#define BF16(name) bf16_##name
+#include "native/simd/table.inc"
+
+#define TABLE pg_simd_avx512bf16
+#define NAME "avx512bf16"
+#define BF16(name) bf16_native_##name
 #include "native/simd/table.inc"
 
 #endif

@@ -67,9 +67,40 @@ enum { ilanes = 4 };
 #endif
 #include "native/simd/tile_i16.inc"
 
+#define ROWS_I8 2
+typedef uint32_t words __attribute__((vector_size(VBYTES)));
+#if defined(__SSE2__)
+/* Even and odd bytes as 16-bit lanes. */
+static inline __attribute__((always_inline)) words dot4(words acc, words a, words b)
+{
+    const __m128i x = (__m128i)a, y = (__m128i)b, low = _mm_set1_epi16(0xff);
+    const __m128i even = _mm_madd_epi16(_mm_and_si128(x, low), _mm_srai_epi16(_mm_slli_epi16(y, 8), 8));
+    const __m128i odd = _mm_madd_epi16(_mm_srli_epi16(x, 8), _mm_srai_epi16(y, 8));
+    return acc + (words)_mm_add_epi32(even, odd);
+}
+#else
+static inline __attribute__((always_inline)) words dot4(words acc, words a, words b)
+{
+    const ivec y = (ivec)b;
+    return acc + (a & 255u) * (words)((ivec)(b << 24) >> 24) +
+           (a >> 8 & 255u) * (words)((ivec)(b << 16) >> 24) +
+           (a >> 16 & 255u) * (words)((ivec)(b << 8) >> 24) + (a >> 24) * (words)(y >> 24);
+}
+#endif
+#define DOT4(acc, a, b) dot4(acc, a, b)
+#define KEEP(x) (void)(x)
+#include "native/simd/tile_i8.inc"
+
+#define DOT2(acc, a, b)                                  \
+    ((acc) + (tf_vec)((a) << 16) * (tf_vec)((b) << 16) + \
+     (tf_vec)((a)&0xffff0000u) * (tf_vec)((b)&0xffff0000u))
+#define BF16(name) bf16_##name
+#include "native/simd/tile_bf16.inc"
+
 #include "native/simd/math.inc"
 #include "native/simd/winograd.inc"
 
 #define TABLE pg_simd_base
 #define NAME "base"
+#define BF16(name) bf16_##name
 #include "native/simd/table.inc"

@@ -8,6 +8,7 @@ extern const pg_simd pg_simd_base;
 #if defined(__x86_64__)
 extern const pg_simd pg_simd_avx2;
 extern const pg_simd pg_simd_avx512;
+extern const pg_simd pg_simd_avx512bf16;
 #endif
 
 #endif

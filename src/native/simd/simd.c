@@ -22,6 +22,8 @@ const pg_simd *pg_simd_named(pg_str name)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
+    if (pg_str_is(name, "avx512bf16") && has_avx512() && __builtin_cpu_supports("avx512bf16"))
+        return &pg_simd_avx512bf16;
     if (pg_str_is(name, "avx512") && has_avx512())
         return &pg_simd_avx512;
     if (pg_str_is(name, "avx2") && has_avx2())
@@ -34,11 +36,10 @@ static const pg_simd *choose(void)
 {
     const char *wish = getenv("POLYGRAPHY_SIMD");
     const pg_simd *table = wish != NULL ? pg_simd_named(pg_str_c(wish)) : NULL;
-    if (table == NULL)
-        table = pg_simd_named(PG_STR("avx512"));
-    if (table == NULL)
-        table = pg_simd_named(PG_STR("avx2"));
-    return table != NULL ? table : &pg_simd_base;
+    static const char *const names[] = {"avx512bf16", "avx512", "avx2", "base"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && table == NULL; i++)
+        table = pg_simd_named(pg_str_c(names[i]));
+    return table;
 }
 
 static _Atomic(const pg_simd *) best;

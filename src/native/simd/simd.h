@@ -2,7 +2,7 @@
  *
  * Every loop exists for AVX-512, AVX2 with FMA, and the compiler's baseline (which is also the only one on
  * other processors); pg_simd() answers the best that this machine has. The environment variable
- * POLYGRAPHY_SIMD=avx512|avx2|base asks for a lesser one (for tests). Results of different instruction sets
+ * POLYGRAPHY_SIMD=avx512bf16|avx512|avx2|base asks for a lesser one (for tests). Results of different instruction sets
  * agree within rounding, not bit for bit: sums are fused or grouped differently.
  *
  * Nothing here allocates, checks or starts threads: that is the callers' part. Strides are in elements. */
@@ -45,6 +45,18 @@ enum {
     PG_TILE_MAX_VECTORS = 3,
 };
 
+/* What becomes of the int32 sums of an 8-bit product. With s = sum + terms[j] - zeros[j] * (sum of row r of A),
+ * the result is s (dtype PG_I32), x = clip(s * scale[j] + shift[j], lo, hi) (PG_F32), or the code x rounded to
+ * even, plus zero (PG_U8, PG_I8). Arrays hold whole vectors. */
+typedef struct pg_i8_result {
+    pg_dtype dtype;
+    uint32_t flip;                /* 0x80808080 when A is signed: its codes are read as code + 128 */
+    const int32_t *terms, *zeros; /* zeros: NULL for none */
+    const float *scale, *shift;   /* shift: NULL for none */
+    float lo, hi;
+    int32_t zero;
+} pg_i8_result;
+
 /* One tile of a product: up to max_rows rows of C, one panel of columns.
  *
  *     c[r][j] = clip(sum over tap, k of rows[tap * mr + r][k] * b[(tap * depth + k) * ldb + j]
@@ -66,6 +78,9 @@ typedef struct pg_tile {
     double lo, hi;      /* after that; -inf and inf for no clipping */
     bool swish;         /* after that: x -> scale * x * clip(x / 6 + 1/2, 0, 1) + shift */
     double scale, shift;
+    const pg_i8_result *i8;  /* of 8-bit products, which have no bias, addend or activation of their own */
+    size_t first_column;     /* where the tile's columns begin in the arrays of i8 */
+    const int32_t *row_sums; /* [mr], when i8->zeros is set */
 } pg_tile;
 
 /* Weights of a product from their file: `columns` <= lanes_f32 rows become columns of a packed panel.
@@ -80,6 +95,12 @@ typedef struct pg_turn {
     float *out;
     size_t ldo;
 } pg_turn;
+/* Loops over 8-bit codes; flip is 0x80 for signed ones, which are read as code + 128, and the zero point is
+ * counted the same way: real = ((code ^ flip) - zero) * scale. */
+typedef struct pg_codes {
+    uint8_t flip;
+    float scale, zero;
+} pg_codes;
 
 /* Products with few columns: sums along rows of A and rows of transposed B.
  *
@@ -146,11 +167,33 @@ typedef struct pg_winograd_out {
 typedef struct pg_simd {
     const char *name;
     size_t lanes_f32, lanes_f64, lanes_i16; /* columns per vector of a tile; i16: int32 columns */
-    size_t max_rows;
+    size_t max_rows, max_rows_i8;           /* of a tile */
     void (*tile_f32)(const pg_tile *tile);
     void (*tile_f64)(const pg_tile *tile); /* sums are compensated: see tile_f64.inc */
     void (*tile_i16)(const pg_tile_i16 *tile);
     void (*turn_f32)(const pg_turn *job);
+    /* Rows of 8-bit codes; b holds for each four depth steps and each column four int8 side by side, every tap
+     * beginning a new four. */
+    void (*tile_i8)(const pg_tile *tile);
+    /* Rows of bfloat16, float32 sums; b holds pairs of depth steps in the same manner. */
+    void (*tile_bf16)(const pg_tile *tile);
+    void (*bf16_of_f32)(const float *x, uint16_t *y, size_t count);
+    /* Codes of float32 numbers, rounded to even, within [lo, hi] counted from the zero point. */
+    void (*quantize_f32)(const float *x, pg_codes to, float lo, float hi, uint8_t *y, size_t count);
+    void (*dequantize_f32)(const uint8_t *x, pg_codes from, float *y, size_t count);
+    /* The codes of a + b or a * b. */
+    void (*add_codes)(const uint8_t *a, pg_codes of_a, const uint8_t *b, pg_codes of_b, pg_codes to, float lo,
+                      float hi, uint8_t *y, size_t count);
+    void (*mul_codes)(const uint8_t *a, pg_codes of_a, const uint8_t *b, pg_codes of_b, pg_codes to, float lo,
+                      float hi, uint8_t *y, size_t count);
+    /* y[i] = the largest code over r of rows[r][i] (of code ^ flip); n_rows > 0 */
+    void (*max_codes)(const uint8_t *const *rows, size_t n_rows, uint8_t flip, uint8_t *y, size_t count);
+    /* y[i] += x[i] ^ flip */
+    void (*sum_codes)(const uint8_t *x, uint8_t flip, uint32_t *y, size_t count);
+    /* y[i] += x[i] * w[i] (x ^ flip) */
+    void (*axpy_codes)(const uint8_t *x, uint8_t flip, const int16_t *w, uint32_t *y, size_t count);
+    /* Sums to results, as in a tile of one row. */
+    void (*finish_i8)(const pg_i8_result *result, size_t first, const uint32_t *sums, void *y, size_t count);
     void (*dots_f32)(const pg_dots *job);
     void (*depthwise_f32)(const pg_depthwise *job);
     void (*winograd_in_f32)(const pg_winograd_in *job);

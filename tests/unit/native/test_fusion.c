@@ -110,8 +110,8 @@ static void check(fixture *f)
     pg_build_output(&f->arena, f->graph, "y", PG_F32, NULL);
     CHECK_OK(pg_model_from_wire(&f->arena, pg_build_model(&f->arena, f->graph, 17), NULL, "test", &f->model));
     pg_tensor truth = infer(f, &(pg_native_options){.threads = 1, .float64 = true, .no_optimization = true});
-    static const char *const sets[] = {"base", "avx2", "avx512"};
-    for (size_t s = 0; s < 3; s++) {
+    static const char *const sets[] = {"base", "avx2", "avx512", "avx512bf16"};
+    for (size_t s = 0; s < sizeof sets / sizeof sets[0]; s++) {
         const pg_simd *simd = pg_simd_named(pg_str_c(sets[s]));
         if (simd == NULL)
             continue;

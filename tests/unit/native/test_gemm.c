@@ -66,7 +66,8 @@ static void check_product(pg_dtype dtype, size_t m, size_t n, size_t k, bool tra
     free(packed);
 }
 
-static const char *const sets[] = {"base", "avx2", "avx512"};
+enum { N_SETS = 4 };
+static const char *const sets[N_SETS] = {"base", "avx2", "avx512", "avx512bf16"};
 static bool use_set(size_t i)
 {
     const pg_simd *simd = pg_simd_named(pg_str_c(sets[i]));
@@ -80,7 +81,7 @@ TEST(float_products)
     static const size_t sizes[][3] = {{1, 1, 1},       {3, 5, 7},    {8, 48, 16},   {9, 49, 17},
                                       {17, 31, 33},    {64, 64, 64}, {1, 200, 300}, {70, 10, 27},
                                       {13, 130, 2500}, {5, 7, 0}};
-    for (size_t s = 0; s < 3; s++)
+    for (size_t s = 0; s < N_SETS; s++)
         if (use_set(s))
             for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
                 for (int v = 0; v < 4; v++) {
@@ -101,7 +102,7 @@ TEST(float64_sums_are_compensated)
     double b[K * N], packed[K * 48 + 8], c[N];
     for (size_t i = 0; i < K * N; i++)
         b[i] = 1;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < N_SETS; i++) {
         if (!use_set(i))
             continue;
         pg_gemm_pack(PG_F64, K, N, b, N, false, 1.0, packed);
@@ -122,7 +123,7 @@ TEST(float64_sums_are_compensated)
 
 TEST(every_row_and_column_remainder)
 {
-    for (size_t s = 0; s < 3; s++)
+    for (size_t s = 0; s < N_SETS; s++)
         if (use_set(s))
             for (size_t m = 1; m <= 9; m++)
                 for (size_t n = 1; n <= 100; n++)
@@ -176,7 +177,7 @@ TEST(integer_products)
 {
     static const size_t sizes[][3] = {{1, 1, 1},   {3, 5, 7},    {4, 32, 16},
                                       {9, 49, 17}, {17, 31, 33}, {2, 3, 0}};
-    for (size_t s = 0; s < 3; s++) {
+    for (size_t s = 0; s < N_SETS; s++) {
         if (!use_set(s))
             continue;
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -210,9 +211,152 @@ TEST(integer_products)
     }
 }
 
+typedef struct code_rows {
+    const uint8_t *a;
+    size_t k, depth, taps;
+} code_rows;
+static void fill_code_rows(const void *context, size_t first, size_t count, const void **rows)
+{
+    const code_rows *r = context;
+    for (size_t t = 0; t < r->taps; t++)
+        for (size_t i = 0; i < count; i++)
+            rows[t * count + i] = r->a + (first + i) * r->k + t * r->depth;
+}
+
+/* Sums of codes, and what they become, for rows of several taps. */
+static void check_codes(size_t m, size_t n, size_t taps, size_t depth, pg_dtype of_a, pg_dtype of_b,
+                        bool zeros)
+{
+    enum { M = 17, N = 70, K = 90 };
+    const size_t k = taps * depth;
+    uint8_t a[M * K + 1], b[N * K + 1];
+    int32_t zero_b[N + 48] = {0}, terms[N + 48] = {0}, sums[N], c[M * N + 1];
+    float scale[N + 48] = {0}, shift[N + 48] = {0}, real[M * N + 1];
+    uint8_t codes[M * N + 1];
+    const int32_t zero_a = of_a == PG_U8 ? 117 : -9;
+    for (size_t i = 0; i < m * k; i++)
+        a[i] = (uint8_t)(int)(128 + 128 * draw());
+    for (size_t i = 0; i < n * k; i++)
+        b[i] = (uint8_t)(int)(128 + 128 * draw());
+    for (size_t j = 0; j < n; j++) {
+        zero_b[j] = zeros ? (int32_t)(9 * draw()) : 0;
+        scale[j] = 0x1p-9f;
+        shift[j] = (float)j / 8;
+    }
+    void *packed = malloc(pg_gemm_taps_bytes(PG_U8, taps, depth, n) + 64);
+    const pg_small_matrix from = {of_b, b, taps, depth, n, k, 1, depth};
+    pg_gemm_pack_codes(&from, packed, sums);
+    pg_gemm_code_terms(n, k, zero_a + (of_a == PG_I8 ? 128 : 0), sums, zeros ? zero_b : NULL, terms);
+    pg_i8_result result = {
+        PG_I32, of_a == PG_I8 ? 0x80808080u : 0, terms, zeros ? zero_b : NULL, scale, shift, -90, 37, 90};
+    pg_gemm_rows g = {.dtype = of_a,
+                      .m = m,
+                      .n = n,
+                      .taps = taps,
+                      .depth = depth,
+                      .b = packed,
+                      .c = c,
+                      .ldc = n,
+                      .i8 = &result};
+    code_rows rows = {a, k, depth, taps};
+    g.fill = fill_code_rows;
+    g.context = &rows;
+    pg_gemm_rows_run(&g);
+    result.dtype = PG_F32;
+    g.c = real;
+    pg_gemm_rows_run(&g);
+    result.dtype = PG_U8;
+    g.c = codes;
+    pg_gemm_rows_run(&g);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            int32_t sum = 0;
+            for (size_t p = 0; p < k; p++) {
+                const int32_t x = of_a == PG_U8 ? a[i * k + p] : (int8_t)a[i * k + p];
+                const int32_t y = of_b == PG_U8 ? b[j * k + p] - 128 : (int8_t)b[j * k + p];
+                sum += (x - zero_a) * (y - zero_b[j]);
+            }
+            CHECK_INT(c[i * n + j], sum);
+            const double want = fmin(fmax(ldexp(sum, -9) + shift[j], -90), 37);
+            CHECK_NEAR(real[i * n + j], want, 1e-4);
+            CHECK_NEAR(codes[i * n + j], rint((double)real[i * n + j]) + 90, 0);
+        }
+    free(packed);
+}
+
+TEST(products_of_codes)
+{
+    static const size_t sizes[][4] = {{1, 1, 1, 1},   {3, 5, 1, 7},    {8, 48, 1, 16},
+                                      {9, 49, 2, 17}, {17, 31, 9, 5},  {5, 70, 3, 8},
+                                      {2, 3, 1, 0},   {17, 16, 1, 90}, {8, 64, 4, 3}};
+    for (size_t s = 0; s < N_SETS; s++)
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] && use_set(s); i++)
+            for (int v = 0; v < 8; v++)
+                check_codes(sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3], v & 1 ? PG_I8 : PG_U8,
+                            v & 2 ? PG_I8 : PG_U8, v & 4);
+}
+
+/* bfloat16 holds 8 bits of a number: against the product of the rounded numbers. */
+static float rounded(float x)
+{
+    uint16_t half;
+    uint32_t bits;
+    pg_simd_best()->bf16_of_f32(&x, &half, 1);
+    bits = (uint32_t)half << 16;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void check_halves(size_t m, size_t n, size_t k, bool transposed, bool extras)
+{
+    float *a = random_matrix(PG_F32, m * k), *b = random_matrix(PG_F32, n * k),
+          *c = random_matrix(PG_F32, m * n), *bias = random_matrix(PG_F32, n);
+    uint16_t *halves = malloc(m * k * 2 + 2);
+    void *packed = malloc(pg_gemm_taps_bytes(PG_BF16, 1, k, n) + 64);
+    pg_simd_best()->bf16_of_f32(a, halves, m * k);
+    pg_gemm_pack(PG_BF16, k, n, b, transposed ? k : n, transposed, 2.0, packed);
+    pg_gemm g = {
+        .dtype = PG_BF16, .m = m, .n = n, .k = k, .a = halves, .lda = k, .b = packed, .c = c, .ldc = n};
+    if (extras) {
+        g.bias = bias;
+        g.act = (pg_act){.kind = PG_ACT_RELU};
+    }
+    pg_gemm_run(&g);
+    double worst = 0;
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            double sum = extras ? (double)bias[j] : 0;
+            for (size_t p = 0; p < k; p++)
+                sum += (double)rounded(a[i * k + p]) *
+                       (double)rounded(2 * b[transposed ? j * k + p : p * n + j]);
+            if (extras && sum < 0)
+                sum = 0;
+            worst = fmax(worst, fabs(sum - (double)c[i * n + j]));
+        }
+    CHECK_NEAR(worst, 0, 1e-6 * (4 + (double)k));
+    free(a);
+    free(b);
+    free(c);
+    free(bias);
+    free(halves);
+    free(packed);
+}
+
+TEST(bfloat16_products)
+{
+    static const size_t sizes[][3] = {{1, 1, 1},    {3, 5, 7},     {8, 48, 16},    {9, 49, 17}, {17, 31, 33},
+                                      {64, 64, 64}, {1, 200, 300}, {13, 30, 2501}, {5, 7, 0}};
+    for (size_t s = 0; s < N_SETS; s++)
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] && use_set(s); i++)
+            for (int v = 0; v < 4; v++)
+                check_halves(sizes[i][0], sizes[i][1], sizes[i][2], v & 1, v & 2);
+    CHECK(isnan(rounded(NAN)) && isinf(rounded(INFINITY)));
+    CHECK(rounded(1 + 0x1p-8f) == 1 && rounded(1 + 0x3p-8f) == 1 + 0x1p-6f);
+}
+
 TEST(activations)
 {
-    for (size_t s = 0; s < 3; s++) {
+    for (size_t s = 0; s < N_SETS; s++) {
         if (!use_set(s))
             continue;
         for (int kind = 0; kind < PG_ACT_COUNT; kind++) {
@@ -244,4 +388,5 @@ TEST(activations)
 }
 
 TEST_MAIN(RUN(float_products); RUN(float64_sums_are_compensated); RUN(every_row_and_column_remainder);
-          RUN(weights_from_a_file); RUN(threads_agree); RUN(integer_products); RUN(activations);)
+          RUN(weights_from_a_file); RUN(threads_agree); RUN(integer_products); RUN(products_of_codes);
+          RUN(bfloat16_products); RUN(activations);)
