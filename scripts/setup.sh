@@ -36,6 +36,13 @@ python_needs() {
     [ ${#wanted[@]} -eq 0 ] || install_packages "${wanted[@]}"
 }
 
+browser_needs() { # golden images of pages; without it those tests are skipped
+    local wanted=()
+    command -v chromium >/dev/null || wanted+=(chromium)
+    fc-list 2>/dev/null | grep -q 'DejaVu Sans' || wanted+=(fontconfig fonts-dejavu-core)
+    [ ${#wanted[@]} -eq 0 ] || install_packages "${wanted[@]}"
+}
+
 fetch() { # what, consequence
     python3 scripts/fetch.py "$1" >/dev/null || say "could not fetch $1: $2"
 }
@@ -60,6 +67,7 @@ demo)
 check)
     build_needs
     python_needs
+    browser_needs
     for what in models runtime onnx-data peer-venv; do
         fetch $what "the tests that need it are skipped"
     done

@@ -3,7 +3,7 @@
 
     tests/run.py [--profiles release,asan,tsan] [--only TEXT] [-v]
 
-release: unit programs, fuzz seeds, and the Python files of tests/cli, tests/parity, tests/models and tests/onnx.
+release: unit programs, fuzz seeds, and the Python files of tests/cli, parity, models, onnx and golden.
 asan:    unit programs, fuzz seeds, tests/cli and tests/onnx again, under AddressSanitizer and UndefinedBehaviorSanitizer.
 tsan:    unit programs under ThreadSanitizer.
 
@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
-PYTHON_FOLDERS = {"release": ("cli", "parity", "models", "onnx"), "asan": ("cli", "onnx"), "tsan": ()}
+PYTHON_FOLDERS = {"release": ("cli", "parity", "models", "onnx", "golden"), "asan": ("cli", "onnx"), "tsan": ()}
 TIME_LIMIT = 1200
 
 

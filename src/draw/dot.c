@@ -25,7 +25,7 @@ static void add_box(pg_buf *out, pg_drawing const *drawing, size_t index)
     pg_buf_puts(&label, box->label);
     if (box->detail != NULL)
         pg_buf_printf(&label, "\n%s", box->detail);
-    if (!is_end)
+    if (box->kind == PG_DRAW_NODE)
         pg_draw_op_colour(box->label, rgb);
     pg_buf_printf(out, "  b%zu [label=", index);
     add_quoted(out, pg_buf_cstr(&label));

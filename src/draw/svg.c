@@ -97,7 +97,7 @@ static void add_line(pg_buf *out, double x, double y, const char *class, const c
 static void add_box(pg_buf *out, const pg_draw_box *box, const pg_draw_style *style)
 {
     static const char *const classes[] = {"end", "end", "node", "group"};
-    static const uint8_t grey[3] = {0xe9, 0xec, 0xf1};
+    static const uint8_t grey[3] = {0xe9, 0xec, 0xf1}, group[3] = {0xe4, 0xea, 0xf6};
     uint8_t rgb[3];
     bool is_end = box->kind == PG_DRAW_INPUT || box->kind == PG_DRAW_OUTPUT;
     const char *second = box->note != NULL ? box->note : box->detail;
@@ -116,7 +116,10 @@ static void add_box(pg_buf *out, const pg_draw_box *box, const pg_draw_style *st
                   box->x - box->width / 2, box->y - box->height / 2, box->width, box->height,
                   is_end ? 12 : 4);
     pg_draw_op_colour(box->label, rgb);
-    const uint8_t *fill = box->has_colour ? box->colour : is_end ? grey : rgb;
+    const uint8_t *fill = box->has_colour              ? box->colour
+                          : is_end                     ? grey
+                          : box->kind == PG_DRAW_GROUP ? group
+                                                       : rgb;
     bool light = is_dark(fill);
     pg_buf_printf(out, " fill=\"#%02x%02x%02x\"/>", fill[0], fill[1], fill[2]);
     add_line(out, box->x, second != NULL ? box->y - 3 : box->y + 4, light ? "light" : "", box->label);

@@ -1,5 +1,6 @@
 """What the tests of the command line share: the program, and models made from bytes."""
 
+import base64
 import os
 import struct
 import subprocess
@@ -40,7 +41,15 @@ class Case(unittest.TestCase):
         return result
 
 
-# ---- Files that the program writes ----
+# ---- Files that the program reads and writes ----
+
+
+def array(shape, values):
+    """A float32 array as result files hold it."""
+    header = ("{'descr': '<f4', 'fortran_order': False, 'shape': %s, }" % shape).ljust(117) + "\n"
+    raw = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + header.encode() + struct.pack(f"<{len(values)}f", *values)
+    return {"values": {"array": base64.b64encode(raw).decode(), "polygraphy_class": "ndarray"},
+            "polygraphy_class": "LazyArray"}
 
 
 def png_size(data):

@@ -3,21 +3,12 @@
 import base64
 import json
 import re
-import struct
 import unittest
 import xml.etree.ElementTree as ET
 
-from support import Case, Page, model, node, png_size, relu_model, value_info
+from support import Case, Page, array, model, node, png_size, relu_model, value_info
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def array(shape, values):
-    """A float32 array as result files hold it."""
-    header = ("{'descr': '<f4', 'fortran_order': False, 'shape': %s, }" % shape).ljust(117) + "\n"
-    raw = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + header.encode() + struct.pack(f"<{len(values)}f", *values)
-    return {"values": {"array": base64.b64encode(raw).decode(), "polygraphy_class": "ndarray"},
-            "polygraphy_class": "LazyArray"}
 
 
 class Reports(Case):
