@@ -180,6 +180,7 @@ extern const pg_kernel pg_kernels_quant_codes[];
 extern const pg_kernel pg_kernels_cast[];
 extern const pg_kernel pg_kernels_act[];
 extern const pg_kernel pg_kernels_attention[];
+extern const pg_kernel pg_kernels_attention_found[];
 extern const pg_kernel pg_kernels_einsum[];
 extern const pg_kernel pg_kernels_sample[];
 extern const pg_kernel pg_kernels_signal[];

@@ -21,6 +21,9 @@ typedef struct attention {
     pg_dtype dtype;
     size_t size, batch;
     heads q, k, v;
+    bool
+        k_turned; /* keys are columns: element (b, h, s, d) of k lies at b * image + h * head + d * row + s */
+    bool plain;   /* a query without any key gives NaN, as Softmax does; else zeros */
     double scale, softcap;
     bool causal;
     int64_t left, right;    /* window; -1 = unbounded */
@@ -33,7 +36,7 @@ typedef struct attention {
     char *scores_out, *y;
     heads out;     /* data unused */
     char *scratch; /* from here on: attention_run's own */
-    size_t per_part, n_parts;
+    size_t per_part, n_parts, shares;
     uint64_t k_bytes, v_bytes, score_bytes;
 } attention;
 

@@ -390,6 +390,55 @@ TEST(recurrent_layers_in_both_directions)
     }
 }
 
+/* Attention as exporters spell it: heads split by transpositions or given, keys turned in one step, two or not at
+ * all, the scale before or after, masks of several shapes; long enough for several blocks of queries. */
+TEST(attention_is_found)
+{
+    enum { B = 2, H = 3, M = 70, N = 41, D = 10 };
+    static const struct {
+        bool apart, multiply;
+        int k_form; /* 0: B, H, D, N is given; 1: turned from B, H, N, D; 2: from B, N, H, D */
+        int64_t heads, mask_rank, mask[4];
+    } rows[] = {
+        {true, false, 2, H, 4, {1, 1, M, N}}, {true, true, 1, H, 2, {M, N}},
+        {true, false, 0, H, 0, {0}},          {false, true, 1, H, 4, {B, 1, 1, N}},
+        {true, false, 2, 1, 4, {1, H, M, 1}}, {false, false, 1, 1, 1, {N}},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        fixture f;
+        begin(&f);
+        const int64_t heads = rows[r].heads;
+        input(&f, "x", 4, rows[r].apart ? (int64_t[]){B, M, H, D} : (int64_t[]){B, H, M, D});
+        input(&f, "k", 4,
+              rows[r].k_form == 0   ? (int64_t[]){B, heads, D, N}
+              : rows[r].k_form == 1 ? (int64_t[]){B, heads, N, D}
+                                    : (int64_t[]){B, N, heads, D});
+        input(&f, "v", 4, rows[r].apart ? (int64_t[]){B, N, heads, D} : (int64_t[]){B, heads, N, D});
+        scalar(&f, "scale", rows[r].multiply ? 0.3f : 3.0f);
+        if (rows[r].apart) {
+            ints(&f, node(&f, "Transpose", "x", "q"), "perm", INTS(0, 2, 1, 3));
+            ints(&f, node(&f, "Transpose", "v", "u"), "perm", INTS(0, 2, 1, 3));
+        }
+        if (rows[r].k_form == 1)
+            ints(&f, node(&f, "Transpose", "k", "t"), "perm", INTS(0, 1, 3, 2));
+        if (rows[r].k_form == 2)
+            ints(&f, node(&f, "Transpose", "k", "t"), "perm", INTS(0, 2, 3, 1));
+        char names[64];
+        snprintf(names, sizeof names, "%s,%s", rows[r].apart ? "q" : "x", rows[r].k_form == 0 ? "k" : "t");
+        node(&f, "MatMul", names, "scores");
+        node(&f, rows[r].multiply ? "Mul" : "Div", "scores,scale", "scaled");
+        if (rows[r].mask_rank > 0) {
+            weight(&f, "mask", (size_t)rows[r].mask_rank, rows[r].mask, -3, 3);
+            node(&f, "Add", r % 2 == 0 ? "scaled,mask" : "mask,scaled", "masked");
+        }
+        node(&f, "Softmax", rows[r].mask_rank > 0 ? "masked" : "scaled", "weights");
+        node(&f, "MatMul", rows[r].apart ? "weights,u" : "weights,v", rows[r].apart ? "mixed" : "y");
+        if (rows[r].apart)
+            ints(&f, node(&f, "Transpose", "mixed", "y"), "perm", INTS(0, 2, 1, 3));
+        check(&f);
+    }
+}
+
 static void find_onednn(void)
 {
     char path[1024];
@@ -408,4 +457,5 @@ TEST_MAIN(find_onednn(); RUN(convolutions_of_many_shapes); RUN(convolutions_by_w
           RUN(slopes_join_convolutions); RUN(swish_and_scalings_join_convolutions);
           RUN(batch_norm_sum_and_activation_join_convolutions); RUN(addends_of_another_shape_are_broadcast);
           RUN(transposed_convolutions); RUN(products_take_bias_sum_and_gate);
-          RUN(layer_norm_and_gelu_are_found); RUN(recurrent_layers_in_both_directions);)
+          RUN(layer_norm_and_gelu_are_found); RUN(recurrent_layers_in_both_directions);
+          RUN(attention_is_found);)
