@@ -146,18 +146,29 @@ static pg_status select_by_name(const pg_output_selection *selection, const tens
     return out->len > 0 ? NULL : nothing_selected();
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 /* Says which operator types there are instead. */
 static void log_unknown_type(const pg_graph *graph, const char *type)
 {
     pg_map types = {0};
     pg_buf text = {0};
+    pg_arena arena = {0};
     for (size_t i = 0; i < graph->n_nodes; i++)
         pg_map_put(&types, graph->nodes[i].op_type, NULL);
+    const char **names = PG_ARENA_ARRAY(&arena, const char *, types.len + 1);
     for (size_t i = 0; i < types.len; i++)
-        pg_buf_printf(&text, "%s'%" PG_STR_FMT "'", i > 0 ? ", " : "", PG_STR_ARG(types.entries[i].key));
+        names[i] = pg_arena_cstr(&arena, types.entries[i].key);
+    qsort(names, types.len, sizeof *names, compare_names);
+    for (size_t i = 0; i < types.len; i++)
+        pg_buf_printf(&text, "%s'%s'", i > 0 ? ", " : "", names[i]);
     PG_LOG_ERROR("No ONNX nodes of op type '%s' were found in the model. Available op types: [%s]", type,
                  pg_buf_cstr(&text));
     pg_buf_deinit(&text);
+    pg_arena_deinit(&arena);
     pg_map_deinit(&types);
 }
 

@@ -1,133 +1,22 @@
 """`run` beside Polygraphy 0.53 on ONNX Runtime: the same command here and there, the same exit status, log and files.
 What may differ is replaced first: dates, durations, the program's path, and lines that one side has by design."""
 
-import os
-import re
-import subprocess
-import sys
-import tempfile
 import unittest
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "cli"))
-from support import PROGRAM, model, node, relu_model, value_info, weight  # noqa: E402
-
-PEER = os.environ.get("PG_PEER_PYTHON")
-
-# Lines of one side only, with the reason.
-OURS_ONLY = [
-    r"^\[I\] +Worst Element: ",  # an addition: the element to look at
-    r"^\[I\] +Output: \S+ \| \d+ (NaN|Inf)",  # an addition: how many, and where
-    r"^\[E\] First NaN( or Inf from finite inputs)?: ",  # an addition: the node to look at
-    r"^\[I\] Loading model: ",  # here before the runners start, there by each runner
-    r"^\[I\] Loading (input data|inference results) from (in|out)(/|$)",  # folders are opened as a whole
-    r"^\[I\] \S+ +\| Latency of \d+ iterations: ",  # percentiles are an addition
-]
-PEER_ONLY = [
-    r"^\[I\] Loading model: ",
-    r"^\[I\] Loading (input data|inference results) from (in|out)(/|$)",
-    r"'colored' module is not installed",  # an optional package of the peer
-    r"^\[W\] Saving streamed results to a single file accumulates every iteration in memory",  # inputs stream here
-]
+import sidebyside
+from run_cases import OURS_ONLY, PEER_ONLY, SCRIPTS, models
 
 
-def models():
-    two = model([node("MatMul", ["x", "w"], ["m"], "n_mm"), node("Relu", ["m"], ["y"], "n_relu"),
-                 node("Neg", ["m"], ["z"], "n_neg")],
-                [value_info("x", ["N", 3])], [value_info("y", ["N", 4]), value_info("z", ["N", 4])],
-                [weight("w", [3, 4], [i / 10 - 0.4 for i in range(12)])])
-    log = model([node("Log", ["x"], ["y"])], [value_info("x", [2, 3])], [value_info("y", [2, 3])])
-    ids = model([node("Mul", ["a", "a"], ["y"])], [value_info("a", [2, 5], elem=7)], [value_info("y", [2, 5], elem=7)])
-    return {"relu.onnx": relu_model(), "two.onnx": two, "log.onnx": log, "ids.onnx": ids}
+class SameAsPeer(sidebyside.Scripts):
+    ours_only, peer_only = OURS_ONLY, PEER_ONLY
+
+    def prepare(self, folder):
+        for name, payload in models().items():
+            Path(folder, name).write_bytes(payload)
 
 
-# Each entry is a script of commands run in one folder.
-SCRIPTS = {
-    "one runner": ["run two.onnx --onnxrt"],
-    "two runners": ["run two.onnx --onnxrt --onnxrt"],
-    "two iterations": ["run two.onnx --onnxrt --onnxrt --iterations 2 --seed 7"],
-    "sequential": ["run two.onnx --onnxrt --onnxrt --sequential-runners --iterations 3 --warm-up 2"],
-    "ranges": ["run two.onnx --onnxrt --val-range [-2,2] --save-inputs in.json"],
-    "integers": ["run ids.onnx --onnxrt --onnxrt --val-range [0,9] --save-inputs in.json --save-outputs out.json"],
-    "shapes": ["run two.onnx --onnxrt --input-shapes x:[5,3] --save-inputs in.json"],
-    "all outputs": ["run two.onnx --onnxrt --onnx-outputs * --save-outputs out.json"],
-    "some outputs": ["run two.onnx --onnxrt --onnx-outputs m y", "run two.onnx --onnxrt --onnx-exclude-outputs z"],
-    "outputs by type": ["run two.onnx --onnxrt --onnx-outputs-by-type matmul relu"],
-    "save and load": ["run relu.onnx --onnxrt --save-inputs in.json --save-outputs out.json --iters 2",
-                      "run relu.onnx --onnxrt --load-inputs in.json --load-outputs out.json",
-                      "run --load-outputs out.json out.json"],
-    "folders": ["run relu.onnx --onnxrt --save-inputs in --save-outputs out --save-input-blob raw --iters 2",
-                "run relu.onnx --onnxrt --load-inputs in --load-outputs out"],
-    "ragged": ["run relu.onnx --onnxrt --save-outputs out.json --iters 2",
-               "run relu.onnx --onnxrt --iters 3 --load-outputs out.json",
-               "run relu.onnx --onnxrt --iters 1 --load-outputs out.json"],
-    "mismatch": ["run two.onnx --onnxrt --save-outputs out.json",
-                 "run two.onnx --onnxrt --load-outputs out.json --seed 2",
-                 "run two.onnx --onnxrt --load-outputs out.json --seed 2 --fail-fast",
-                 "run two.onnx --onnxrt --load-outputs out.json --seed 2 --rtol 0 y:10 --atol 1 z:2.5",
-                 "run two.onnx --onnxrt --load-outputs out.json --seed 2 --check-error-stat max z:mean"],
-    "indices": ["run two.onnx --onnxrt --onnxrt --postprocess top-3 --compare indices",
-                "run two.onnx --onnxrt --onnxrt --postprocess y:top-2,axis=1 --compare simple indices"],
-    "validate": ["run relu.onnx --onnxrt --validate --iters 2",
-                 "run log.onnx --onnxrt --validate --val-range [-1,0]",
-                 "run log.onnx --onnxrt --validate --val-range [-1,0] --sequential-runners"],
-    "verbosity": ["run relu.onnx --onnxrt --onnxrt -q", "run relu.onnx --onnxrt --onnxrt -qq",
-                  "run relu.onnx --onnxrt --onnxrt -qqq"],
-    "no runner": ["run relu.onnx", "run"],
-    "providers": ["run relu.onnx --onnxrt --providers cpu"],
-}
-
-
-def clean(text, drop):
-    text = re.sub(r"\d\d/\d\d/\d\d-\d\d:\d\d:\d\d", "DATE", text)
-    text = re.sub(r"Runtime: [\d.]+s", "Runtime: Ts", text)
-    text = re.sub(r"in [\d.e-]+ ms \| Average inference time: [\d.e-]+ ms", "in T ms", text)
-    text = re.sub(r"Command: \S+", "Command: polygraphy", text)
-    return [line for line in text.splitlines() if not any(re.search(pattern, line) for pattern in drop)]
-
-
-def run(command, folder):
-    env = {**os.environ, "VIRTUAL_ENV": str(Path(PEER).parent.parent)}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
-    return done.returncode, done.stdout, done.stderr
-
-
-@unittest.skipUnless(PEER, "PG_PEER_PYTHON names no Python with Polygraphy 0.53")
-class SameAsPeer(unittest.TestCase):
-    maxDiff = None
-
-    def check_script(self, lines):
-        peer = [PEER, "-c", "import sys; from polygraphy.tools._main import main; sys.argv[0] = 'polygraphy'; "
-                            "sys.exit(main())"]
-        with tempfile.TemporaryDirectory(prefix="pg-ours-") as ours, tempfile.TemporaryDirectory(prefix="pg-peer-") as theirs:
-            for name, payload in models().items():
-                Path(ours, name).write_bytes(payload)
-                Path(theirs, name).write_bytes(payload)
-            for line in lines:
-                our_rc, our_out, our_err = run([PROGRAM, *line.split()], ours)
-                rc, out, err = run([*peer, *line.split()], theirs)
-                with self.subTest(line=line):
-                    self.assertEqual(clean(our_out, OURS_ONLY), clean(out, PEER_ONLY))
-                    self.assertEqual(our_rc, rc, our_err + err)
-            self.check_files(Path(ours), Path(theirs))
-
-    def check_files(self, ours, theirs):
-        names = sorted(str(path.relative_to(theirs)) for path in theirs.rglob("*") if path.is_file())
-        self.assertEqual(sorted(str(path.relative_to(ours)) for path in ours.rglob("*") if path.is_file()), names)
-        for name in names:
-            mine, other = (Path(folder, name).read_bytes() for folder in (ours, theirs))
-            if name.endswith(".json"):
-                mine, other = (re.sub(rb'"runtime": [\d.e-]+|\d\d/\d\d/\d\d-\d\d:\d\d:\d\d', b"", text)
-                               for text in (mine, other))
-            self.assertEqual(mine, other, name)
-
-
-def make_test(lines):
-    return lambda self: self.check_script(lines)
-
-
-for title, commands in SCRIPTS.items():
-    setattr(SameAsPeer, "test_" + title.replace(" ", "_"), make_test(commands))
+SameAsPeer.add_scripts(SCRIPTS)
 
 if __name__ == "__main__":
     unittest.main()

@@ -49,6 +49,22 @@ static void log_target(const char *what, const char *path)
         PG_LOG_INFO("Saving %s to a single file: %s", what, path);
 }
 
+static void log_file(const char *what, const char *folder, size_t index)
+{
+    PG_LOG_INFO("Saving %s to %s/%010zu.json", what, folder, index);
+}
+
+/* What is saved after all iterations: a file, or a folder's files. */
+static void log_saved(const char *what, const char *path, size_t n_files)
+{
+    if (!is_folder(path)) {
+        PG_LOG_INFO("Saving %s to %s", what, path);
+        return;
+    }
+    for (size_t i = 0; i < n_files; i++)
+        log_file(what, path, i);
+}
+
 static pg_status check_folder_is_free(const char *what, const char *path)
 {
     char **names;
@@ -84,10 +100,11 @@ pg_status run_savers_open(run_savers *savers, const run_args *args)
     savers->by_iteration = paths->save_outputs != NULL && is_folder(paths->save_outputs) &&
                            args->compare.save_report == NULL && !args->compare.sequential_runners;
     if (paths->save_inputs != NULL) {
-        log_target("inference input data", paths->save_inputs);
+        if (!args->compare.sequential_runners)
+            log_target("inference input data", paths->save_inputs);
         PG_TRY(pg_inputs_create(paths->save_inputs, &savers->inputs));
     }
-    if (paths->save_outputs != NULL)
+    if (paths->save_outputs != NULL && !args->compare.sequential_runners)
         log_target("inference results", paths->save_outputs);
     if (paths->save_input_blob.set) {
         PG_LOG_INFO("Saving raw inference input tensors to: %s", paths->save_input_blob.text);
@@ -101,8 +118,8 @@ pg_status run_savers_add_inputs(run_savers *savers, size_t index, const pg_feed 
     const char *path = savers->args->inference.save_inputs;
     savers->n_inputs++;
     if (savers->inputs != NULL) {
-        if (is_folder(path))
-            PG_LOG_INFO("Saving inference input data to %s/%010zu.json", path, index);
+        if (is_folder(path) && !savers->args->compare.sequential_runners)
+            log_file("inference input data", path, index);
         PG_TRY(pg_inputs_add(savers->inputs, feed));
     }
     if (savers->args->inference.save_input_blob.set)
@@ -136,7 +153,7 @@ pg_status run_savers_end_iteration(run_savers *savers, size_t index)
         return NULL;
     pg_buf path = {0};
     pg_buf_printf(&path, "%s/%010zu.json", savers->args->inference.save_outputs, index);
-    PG_LOG_INFO("Saving inference results to %s", pg_buf_cstr(&path));
+    log_file("inference results", savers->args->inference.save_outputs, index);
     pg_status status = pg_results_save(pg_buf_cstr(&path), &savers->outputs);
     pg_buf_deinit(&path);
     pg_run_results_deinit(&savers->outputs);
@@ -149,8 +166,12 @@ static pg_status finish_inputs(run_savers *savers)
     savers->inputs = NULL;
     if (inputs == NULL)
         return NULL;
-    if (!is_folder(savers->args->inference.save_inputs))
-        PG_LOG_INFO("Saving inference input data to %s", savers->args->inference.save_inputs);
+    const char *path = savers->args->inference.save_inputs;
+    bool late = savers->args->compare.sequential_runners;
+    if (late)
+        log_target("inference input data", path);
+    if (late || !is_folder(path))
+        log_saved("inference input data", path, savers->n_inputs);
     return pg_inputs_finish(inputs);
 }
 
@@ -163,7 +184,9 @@ pg_status run_savers_finish(run_savers *savers, bool failed)
     PG_TRY(finish_inputs(savers));
     if (path == NULL || savers->by_iteration || (failed && savers->outputs.count == 0))
         return NULL;
-    PG_LOG_INFO("Saving inference results to %s", path);
+    if (savers->args->compare.sequential_runners && is_folder(path))
+        log_target("inference results", path);
+    log_saved("inference results", path, savers->outputs.count > 0 ? savers->outputs.items[0].count : 0);
     return pg_results_save(path, &savers->outputs);
 }
 
