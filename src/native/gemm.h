@@ -89,6 +89,8 @@ static inline bool pg_gemm_is_8bit(pg_dtype dtype)
 }
 /* Size of B packed for A of `dtype`; UINT64_MAX on overflow. */
 uint64_t pg_gemm_taps_bytes(pg_dtype dtype, uint64_t taps, uint64_t depth, uint64_t n);
+/* On all threads. */
+void pg_gemm_halves(const float *x, uint16_t *y, size_t count);
 void pg_gemm_pack_bf16(const pg_small_matrix *b, double alpha, void *packed);
 /* Codes of PG_U8 become signed by subtracting 128, and so must their zero points. sums[j]: of column j. */
 void pg_gemm_pack_codes(const pg_small_matrix *b, void *packed, int32_t *sums);

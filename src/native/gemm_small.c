@@ -87,6 +87,22 @@ static void pack(small_job *job)
     pg_parallel_for(panels, MIN_PACKED / (each + 1) + 1, pack_panels, job);
 }
 
+typedef struct halves_job {
+    const float *x;
+    uint16_t *y;
+} halves_job;
+
+static void halve_range(void *context, size_t begin, size_t end)
+{
+    const halves_job *job = context;
+    pg_simd_best()->bf16_of_f32(job->x + begin, job->y + begin, end - begin);
+}
+
+void pg_gemm_halves(const float *x, uint16_t *y, size_t count)
+{
+    pg_parallel_for(count, MIN_PACKED, halve_range, &(halves_job){x, y});
+}
+
 void pg_gemm_pack_bf16(const pg_small_matrix *b, double alpha, void *packed)
 {
     pack(&(small_job){.b = *b, .packed = packed, .alpha = (float)alpha});

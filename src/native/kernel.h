@@ -65,6 +65,9 @@ struct pg_op {
     const pg_plan *const *subgraphs; /* plans of the graph attributes, in attribute order */
     size_t n_subgraphs;
     struct pg_frame *frame; /* of the running graph */
+    /* In prepare: constant factors are to be packed as bfloat16, for tensors are bfloat16 or the session's option
+     * asks for it. */
+    bool bf16_factors;
     pg_session *session;
 };
 enum { PG_IN_CONST = 1, PG_IN_LAST_USE = 2, PG_IN_CONSUMED = 4 };

@@ -12,6 +12,7 @@ struct pg_native_options {
     const char *onednn;           /* path of libdnnl; NULL = search */
     uint64_t max_loop_iterations; /* of one Loop; 0 = the default of 2^31 */
     uint64_t max_bytes;           /* of values held at once, without weights; 0 = no limit */
+    bool bfloat16;                /* products with constant float32 factors round both factors to bfloat16 */
     bool float64;                 /* reference mode: every float32 and half tensor is computed in float64 */
 };
 typedef struct pg_native_options pg_native_options;

@@ -2,6 +2,7 @@
 #include "native/internal.h"
 
 #include "base/alloc.h"
+#include "native/simd/simd.h"
 #include "tensor/dtype_convert.h"
 
 /* ---- Nodes that nobody needs ---- */
@@ -276,6 +277,10 @@ static pg_status plan_node(pg_plan *plan, pg_net *net, pg_net_node *node, pg_pla
     PG_TRY(plan_subgraphs(net, node, op));
     if (planned->kernel->flags & PG_KERNEL_HALF_VIA_F32)
         PG_TRY(widen_constants(net, planned));
+    op->bf16_factors =
+        !net->session->options.float64 &&
+        (net->session->options.bfloat16 ||
+         (planned->half == PG_BF16 && !net->session->options.no_optimization && pg_simd_best()->fast_bf16));
     PG_TRY(prepare(planned));
     if (!net->session->options.no_optimization && !net->session->options.float64)
         drop_consumed(net, op);

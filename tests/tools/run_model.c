@@ -3,6 +3,7 @@
  *     run_model [options] MODEL [INPUT.pb ...]
  *
  *     --runner NAME       onnxrt (default) or native
+ *     --precision NAME    of the native runner: float32 (default), bfloat16, float64
  *     --threads N         0, the default: all processors
  *     --level NAME        graph optimization level of ONNX Runtime
  *     --provider NAME     execution provider of ONNX Runtime; may be given several times
@@ -38,7 +39,7 @@
 typedef PG_VEC(const char *) text_list;
 
 typedef struct arguments {
-    const char *runner, *model, *save, *save_inputs, *data_dir;
+    const char *runner, *precision, *model, *save, *save_inputs, *data_dir;
     unsigned threads, repeat, loads;
     double atol, rtol;
     pg_str level;
@@ -57,6 +58,8 @@ static pg_status set_option(arguments *args, const char *name, const char *value
 {
     if (strcmp(name, "--runner") == 0)
         args->runner = value;
+    else if (strcmp(name, "--precision") == 0)
+        args->precision = value;
     else if (strcmp(name, "--threads") == 0)
         args->threads = (unsigned)atoi(value);
     else if (strcmp(name, "--repeat") == 0)
@@ -368,7 +371,10 @@ static pg_status new_runner(const arguments *args, pg_model *model, pg_runner **
                                 .optimization_level = args->level,
                                 .providers = args->providers.items,
                                 .n_providers = args->providers.len};
-    pg_native_options native = {.threads = args->threads};
+    const char *precision = args->precision != NULL ? args->precision : "";
+    pg_native_options native = {.threads = args->threads,
+                                .bfloat16 = strcmp(precision, "bfloat16") == 0,
+                                .float64 = strcmp(precision, "float64") == 0};
     if (strcmp(args->runner, "onnxrt") == 0)
         *out = pg_runner_onnxrt_new(model, &onnxrt);
     else if (strcmp(args->runner, "native") == 0)

@@ -29,13 +29,13 @@ static void release_conv(void *state)
     free(s);
 }
 
-static pg_status describe(const pg_op *op, const pg_tensor *w, conv_weights *out)
+static pg_status describe(const pg_op *op, const pg_tensor *w, pg_dtype dtype, conv_weights *out)
 {
     int64_t groups;
     if (!nn_is_float(w->dtype))
         return pg_op_bad_type(op, 1);
     PG_TRY(pg_op_attr_i(op, "group", 1, &groups));
-    return conv_weights_describe(op, w, groups, w->dtype, out);
+    return conv_weights_describe(op, w, groups, dtype, out);
 }
 
 static pg_status pack(const pg_op *op, const conv_weights *weights, const pg_tensor *w, void **out)
@@ -57,7 +57,9 @@ static pg_status may_winograd(const pg_op *op, const conv_weights *weights, cons
     if (options->no_optimization || options->float64)
         return NULL;
     PG_TRY(nn_window_read(op, n, weights->kernel + NN_SPATIAL - n, &window));
-    *out = conv_winograd_fits(weights, &window);
+    conv_weights wide = *weights; /* its products of float32 are no slower than plain ones of bfloat16 */
+    wide.dtype = w->dtype;
+    *out = conv_winograd_fits(&wide, &window);
     return NULL;
 }
 
@@ -67,7 +69,8 @@ static pg_status prepare_conv(pg_op *op)
     if (w == NULL)
         return NULL;
     conv_state made = {0};
-    PG_TRY(describe(op, w, &made.weights));
+    const bool halves = op->bf16_factors && w->dtype == PG_F32;
+    PG_TRY(describe(op, w, halves ? PG_BF16 : w->dtype, &made.weights));
     made.use_onednn = conv_onednn_wanted(op, &made.weights);
     if (!made.use_onednn)
         PG_TRY(may_winograd(op, &made.weights, w, &made.may_winograd));
@@ -90,8 +93,10 @@ static pg_status choose_form(pg_op *op, conv_state *state, const pg_tensor *w, c
         return NULL;
     const bool pays = conv_winograd_pays(job);
     const bool first = state->packed == NULL && state->winograd == NULL;
+    conv_weights wide = state->weights;
+    wide.dtype = w->dtype;
     if (pays && state->winograd == NULL)
-        PG_TRY(conv_winograd_new(op, &state->weights, w, &state->winograd));
+        PG_TRY(conv_winograd_new(op, &wide, w, &state->winograd));
     if (!pays && state->packed == NULL)
         PG_TRY(pack(op, &state->weights, w, &state->packed));
     if (first && w->buffer == NULL)
@@ -103,7 +108,7 @@ static pg_status choose_form(pg_op *op, conv_state *state, const pg_tensor *w, c
 
 static pg_status pack_now(pg_op *op, const pg_tensor *w, conv_state *out)
 {
-    PG_TRY(describe(op, w, &out->weights));
+    PG_TRY(describe(op, w, w->dtype, &out->weights));
     PG_TRY(pg_op_scratch(op, out->weights.packed_bytes, &out->packed));
     conv_weights_pack(&out->weights, w, out->packed);
     return NULL;
@@ -145,10 +150,24 @@ static pg_status addend(pg_op *op, size_t rank, const int64_t *dims, const void 
 static pg_status slopes(const pg_op *op, const conv_weights *weights, pg_act *act)
 {
     const pg_tensor *t = pg_op_in(op, 4);
-    if (t == NULL || t->dtype != weights->dtype || pg_tensor_count(t) != weights->out_channels ||
+    if (t == NULL || t->dtype != pg_op_in(op, 0)->dtype || pg_tensor_count(t) != weights->out_channels ||
         weights->groups != 1 || t->layout != PG_ROW_MAJOR)
         return pg_op_err(op, PG_ERR_INVALID, "there are no %zu slopes for its PRelu", weights->out_channels);
     act->slopes = t->data;
+    return NULL;
+}
+
+/* The input in bfloat16 where the product wants that. */
+static pg_status halve_input(pg_op *op, conv_job *job, pg_tensor *room)
+{
+    const uint64_t count = pg_tensor_count(job->x);
+    if (job->weights->dtype != PG_BF16)
+        return NULL;
+    *room = *job->x;
+    room->dtype = PG_BF16;
+    PG_TRY(pg_op_scratch(op, (count + 1) * sizeof(uint16_t), &room->data));
+    pg_gemm_halves(job->x->data, room->data, count);
+    job->x = room;
     return NULL;
 }
 
@@ -192,10 +211,16 @@ static pg_status run_conv(pg_op *op)
         PG_TRY(conv_onednn_run(&state->onednn, &job, w, &done));
     const conv_winograd *winograd;
     PG_TRY(choose_form(op, state, w, &job, &winograd));
-    if (winograd != NULL)
+    pg_tensor halves;
+    if (winograd != NULL) {
+        conv_weights wide = *weights;
+        wide.dtype = x->dtype;
+        job.weights = &wide;
         PG_TRY(conv_winograd_run(op, winograd, &job));
-    else if (!done)
+    } else if (!done) {
+        PG_TRY(halve_input(op, &job, &halves));
         PG_TRY(conv_run(op, &job));
+    }
     return fits ? NULL : nn_add_broadcast(op, 0, 3, act);
 }
 

@@ -61,10 +61,12 @@ pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t gro
     const size_t shortest =
         out->groups == 1 && pg_gemm_is_narrow(dtype, out->out_per_group) ? 2 * SHORT_ROW : SHORT_ROW;
     if (out->in_per_group == 1 && out->out_per_group == 1 && out->groups > 1 &&
-        (dtype == PG_F32 || pg_gemm_is_8bit(dtype)))
+        (dtype == PG_F32 || dtype == PG_BF16 || pg_gemm_is_8bit(dtype)))
         out->way = CONV_DEPTHWISE;
     else if ((out->in_per_group < shortest && out->taps > 1) || out->taps > PG_GEMM_MAX_TAPS)
         out->way = CONV_BY_GATHERING;
+    if (out->way == CONV_DEPTHWISE && dtype == PG_BF16)
+        out->dtype = PG_F32; /* as fast, for every weight is used once per pixel */
     if (out->way == CONV_DEPTHWISE)
         out->packed_group_bytes = sizeof(float) * (uint64_t)out->taps;
     else

@@ -9,6 +9,7 @@
 
 /* Constant right-hand matrices, packed once: `count` of them, one after the other. */
 typedef struct packed_b {
+    pg_dtype dtype; /* of the product: that of B, or PG_BF16 */
     void *data;
     uint64_t stride; /* bytes from one to the next */
 } packed_b;
@@ -136,12 +137,12 @@ static void multiply_batches(void *context, size_t begin, size_t end)
 {
     const batch_job *job = context;
     const product *p = job->p;
-    const size_t size = size_of(job->dtype);
+    const size_t size = size_of(job->dtype), a_size = job->dtype == PG_BF16 ? sizeof(uint16_t) : size;
     for (size_t i = begin; i < end; i++) {
         size_t a, b;
         batch_offsets(p, i, &a, &b);
         const size_t c = i * p->m * p->n * size;
-        pg_gemm_run(&(pg_gemm){job->dtype, p->m, p->n, p->k, job->a + a * p->m * p->k * size, p->k,
+        pg_gemm_run(&(pg_gemm){job->dtype, p->m, p->n, p->k, job->a + a * p->m * p->k * a_size, p->k,
                                job->room + b * job->stride, job->c + c, p->n, job->bias,
                                job->add != NULL ? job->add + c : NULL, p->n, job->act});
     }
@@ -169,12 +170,30 @@ static pg_status room_for(const pg_op *op, pg_dtype dtype, size_t k, size_t n, s
                           uint64_t *bytes)
 {
     *bytes = 0;
-    *stride = pg_gemm_packed_bytes(dtype, k, n);
+    *stride = pg_gemm_taps_bytes(dtype, 1, k, n);
     if (*stride > PTRDIFF_MAX)
         return pg_op_err(op, PG_ERR_LIMIT, "matrices too large");
     *stride = (*stride + 63) / 64 * 64;
     if (pg_mul_overflow(*stride, count, bytes))
         return pg_op_err(op, PG_ERR_LIMIT, "matrices too large");
+    return NULL;
+}
+
+static pg_dtype factor_type(const pg_op *op, const pg_tensor *b)
+{
+    return op->bf16_factors && b->dtype == PG_F32 ? PG_BF16 : b->dtype;
+}
+
+/* A as a product of `dtype` reads it. */
+static pg_status factors_of(pg_op *op, pg_dtype dtype, const void *a, uint64_t count, const void **out)
+{
+    void *halves;
+    *out = a;
+    if (dtype != PG_BF16)
+        return NULL;
+    PG_TRY(pg_op_scratch(op, (count + 1) * sizeof(uint16_t), &halves));
+    pg_gemm_halves(a, halves, count);
+    *out = halves;
     return NULL;
 }
 
@@ -186,14 +205,15 @@ static pg_status prepare_matmul(pg_op *op)
     const size_t k = (size_t)b->dims[b->rank == 1 ? 0 : b->rank - 2];
     const size_t n = b->rank == 1 ? 1 : (size_t)b->dims[b->rank - 1], count = matrices_of(b);
     uint64_t bytes;
-    packed_b packed;
-    PG_TRY(room_for(op, b->dtype, k, n, count, &packed.stride, &bytes));
+    packed_b packed = {.dtype = factor_type(op, b)};
+    PG_TRY(room_for(op, packed.dtype, k, n, count, &packed.stride, &bytes));
     packed.data = nn_alloc(bytes);
     if (packed.data == NULL)
         return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
                          (unsigned long long)bytes);
     product p = {.k = k, .n = n};
-    batch_job job = {.p = &p, .dtype = b->dtype, .b = b->data, .room = packed.data, .stride = packed.stride};
+    batch_job job = {
+        .p = &p, .dtype = packed.dtype, .b = b->data, .room = packed.data, .stride = packed.stride};
     pack_batches(&job, 0, count);
     packed_b *state = PG_NEW(packed_b);
     *state = packed;
@@ -214,6 +234,10 @@ static pg_status multiply_floats(pg_op *op, product *p, const pg_tensor *a, cons
     job.c = c;
     const packed_b *state = op->state;
     if (state != NULL) {
+        const void *from;
+        PG_TRY(factors_of(op, state->dtype, a->data, pg_tensor_count(a), &from));
+        job.dtype = state->dtype;
+        job.a = from;
         job.room = state->data;
         job.stride = state->stride;
     } else {
@@ -336,13 +360,13 @@ static pg_status prepare_gemm(pg_op *op)
         return NULL;
     const size_t k = (size_t)b->dims[options.trans_b], n = (size_t)b->dims[!options.trans_b];
     uint64_t bytes;
-    packed_b packed;
-    PG_TRY(room_for(op, b->dtype, k, n, 1, &packed.stride, &bytes));
+    packed_b packed = {.dtype = factor_type(op, b)};
+    PG_TRY(room_for(op, packed.dtype, k, n, 1, &packed.stride, &bytes));
     packed.data = nn_alloc(bytes);
     if (packed.data == NULL)
         return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
                          (unsigned long long)bytes);
-    pg_gemm_pack(b->dtype, k, n, b->data, (size_t)b->dims[1], options.trans_b, (double)options.alpha,
+    pg_gemm_pack(packed.dtype, k, n, b->data, (size_t)b->dims[1], options.trans_b, (double)options.alpha,
                  packed.data);
     packed_b *state = PG_NEW(packed_b);
     *state = packed;
@@ -448,7 +472,10 @@ static pg_status run_gemm(pg_op *op)
         g.a = turned;
     }
     if (op->state != NULL) {
-        g.b = ((const packed_b *)op->state)->data;
+        const packed_b *packed = op->state;
+        g.dtype = packed->dtype;
+        g.b = packed->data;
+        PG_TRY(factors_of(op, g.dtype, g.a, m * k, &g.a));
     } else {
         uint64_t stride, bytes;
         void *room;

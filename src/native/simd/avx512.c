@@ -54,6 +54,7 @@ enum { ilanes = 16 };
 #pragma GCC push_options
 #pragma GCC target("avx512bf16")
 #define DOT2(acc, a, b) ((tf_vec)_mm512_dpbf16_ps((__m512)(acc), (__m512bh)(a), (__m512bh)(b)))
+#define HALVE(x, y) _mm256_storeu_si256((__m256i_u *)(y), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x)))
 #define BF16(name) bf16_native_##name
 #include "native/simd/tile_bf16.inc"
 #pragma GCC pop_options
@@ -63,11 +64,13 @@ enum { ilanes = 16 };
 
 #define TABLE pg_simd_avx512
 #define NAME "avx512"
+#define FAST_BF16 false
 #define BF16(name) bf16_##name
 #include "native/simd/table.inc"
 
 #define TABLE pg_simd_avx512bf16
 #define NAME "avx512bf16"
+#define FAST_BF16 true
 #define BF16(name) bf16_native_##name
 #include "native/simd/table.inc"
 

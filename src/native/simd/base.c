@@ -102,5 +102,6 @@ static inline __attribute__((always_inline)) words dot4(words acc, words a, word
 
 #define TABLE pg_simd_base
 #define NAME "base"
+#define FAST_BF16 false
 #define BF16(name) bf16_##name
 #include "native/simd/table.inc"

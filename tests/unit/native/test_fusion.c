@@ -13,6 +13,7 @@
 #include "native/simd/simd.h"
 #include "onnx/build.h"
 #include "onnx/edit.h"
+#include "tensor/dtype_convert.h"
 
 typedef struct fixture {
     pg_arena arena;
@@ -91,7 +92,8 @@ static pg_tensor infer(fixture *f, const pg_native_options *options)
     return result;
 }
 
-static void compare(const pg_tensor *truth, const pg_tensor *found, const char *what)
+/* The largest error allowed is `relative` of the largest number. */
+static void compare_within(const pg_tensor *truth, const pg_tensor *found, const char *what, double relative)
 {
     double worst = 0, size = 1;
     CHECK(pg_tensor_same_shape(truth, found));
@@ -101,8 +103,13 @@ static void compare(const pg_tensor *truth, const pg_tensor *found, const char *
         worst = fmax(worst, fabs(pg_tensor_get_f64(truth, i) - pg_tensor_get_f64(found, i)));
         size = fmax(size, fabs(pg_tensor_get_f64(truth, i)));
     }
-    if (!(worst <= 4e-6 * size))
+    if (!(worst <= relative * size))
         FAIL_TEST("%s: error %g where values reach %g", what, worst, size);
+}
+
+static void compare(const pg_tensor *truth, const pg_tensor *found, const char *what)
+{
+    compare_within(truth, found, what, 4e-6);
 }
 
 static void check(fixture *f)
@@ -123,6 +130,9 @@ static void check(fixture *f)
             compare(&truth, &found, sets[s]);
             pg_tensor_deinit(&found);
         }
+        pg_tensor halves = infer(f, &(pg_native_options){.threads = 1, .no_onednn = true, .bfloat16 = true});
+        compare_within(&truth, &halves, "bfloat16", 2e-2);
+        pg_tensor_deinit(&halves);
     }
     if (pg_onednn_available()) {
         pg_tensor found = infer(f, &(pg_native_options){.threads = 1});
@@ -145,6 +155,77 @@ static pg_wire_message *conv(fixture *f, const char *in, const char *out, int64_
     weight(f, w, 4, (int64_t[]){o, i, k, k}, -0.5f, 0.5f);
     weight(f, b, 1, &o, -0.5f, 0.5f);
     return node(f, "Conv", names, out);
+}
+
+static float bf16_model(const pg_native_options *options, const char *set)
+{
+    fixture f;
+    pg_tensor w, narrow;
+    begin(&f);
+    input(&f, "x", 2, (int64_t[]){3, 40});
+    w = random_tensor(2, (int64_t[]){40, 20}, -1, 1);
+    CHECK_OK(pg_tensor_cast(&w, PG_BF16, NULL, &narrow));
+    pg_build_weight(&f.arena, f.graph, pg_build_tensor(&f.arena, "w", &narrow));
+    pg_build_attr_int(&f.arena, node(&f, "Cast", "x", "half"), "to", PG_BF16);
+    node(&f, "MatMul", "half,w", "product");
+    pg_build_attr_int(&f.arena, node(&f, "Cast", "product", "y"), "to", PG_F32);
+    pg_build_output(&f.arena, f.graph, "y", PG_F32, NULL);
+    CHECK_OK(pg_model_from_wire(&f.arena, pg_build_model(&f.arena, f.graph, 17), NULL, "test", &f.model));
+    pg_simd_use(pg_simd_named(pg_str_c(set)));
+    pg_tensor y = infer(&f, options);
+    const float *x = f.feed.items[0].value.tensor.data, *weights = w.data;
+    double worst = 0;
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < 20; j++) {
+            double sum = 0;
+            for (size_t k = 0; k < 40; k++)
+                sum += (double)x[i * 40 + k] * (double)weights[k * 20 + j];
+            worst = fmax(worst, fabs(sum - (double)((const float *)y.data)[i * 20 + j]));
+        }
+    pg_tensor_deinit(&w);
+    pg_tensor_deinit(&narrow);
+    pg_tensor_deinit(&y);
+    pg_feed_deinit(&f.feed);
+    pg_model_unref(f.model);
+    pg_arena_deinit(&f.arena);
+    return (float)worst;
+}
+
+/* Products of bfloat16 tensors, with and without the instructions for them. */
+TEST(bfloat16_models)
+{
+    static const char *const sets[] = {"base", "avx2", "avx512", "avx512bf16"};
+    for (size_t s = 0; s < 4; s++) {
+        if (pg_simd_named(pg_str_c(sets[s])) == NULL)
+            continue;
+        const float worst = bf16_model(&(pg_native_options){.threads = 1}, sets[s]);
+        CHECK(worst > 1e-3f && worst < 0.06f);
+    }
+    pg_simd_use(NULL);
+}
+
+/* The mode rounds factors: 1 + 2^-9 is 1. */
+TEST(bfloat16_mode_rounds_factors)
+{
+    fixture f;
+    begin(&f);
+    pg_tensor x;
+    CHECK_OK(pg_tensor_alloc(&x, PG_F32, 2, (int64_t[]){1, 1}));
+    *(float *)x.data = 1 + 0x1p-9f;
+    pg_build_input(&f.arena, f.graph, "x", PG_F32, NULL);
+    pg_feed_add(&f.feed, PG_STR("x"), pg_value_of_tensor(x));
+    weight(&f, "w", 2, (int64_t[]){1, 1}, 3, 3);
+    node(&f, "MatMul", "x,w", "y");
+    pg_build_output(&f.arena, f.graph, "y", PG_F32, NULL);
+    CHECK_OK(pg_model_from_wire(&f.arena, pg_build_model(&f.arena, f.graph, 17), NULL, "test", &f.model));
+    for (int mode = 0; mode < 2; mode++) {
+        pg_tensor y = infer(&f, &(pg_native_options){.threads = 1, .bfloat16 = mode == 1});
+        CHECK(*(const float *)y.data == (mode == 1 ? 3 : 3 * (1 + 0x1p-9f)));
+        pg_tensor_deinit(&y);
+    }
+    pg_feed_deinit(&f.feed);
+    pg_model_unref(f.model);
+    pg_arena_deinit(&f.arena);
 }
 
 TEST(convolutions_of_many_shapes)
@@ -453,9 +534,9 @@ static void find_onednn(void)
         printf("# without oneDNN: %s\n", pg_onednn_reason());
 }
 
-TEST_MAIN(find_onednn(); RUN(convolutions_of_many_shapes); RUN(convolutions_by_winograd);
-          RUN(slopes_join_convolutions); RUN(swish_and_scalings_join_convolutions);
-          RUN(batch_norm_sum_and_activation_join_convolutions); RUN(addends_of_another_shape_are_broadcast);
-          RUN(transposed_convolutions); RUN(products_take_bias_sum_and_gate);
-          RUN(layer_norm_and_gelu_are_found); RUN(recurrent_layers_in_both_directions);
-          RUN(attention_is_found);)
+TEST_MAIN(find_onednn(); RUN(bfloat16_models); RUN(bfloat16_mode_rounds_factors);
+          RUN(convolutions_of_many_shapes); RUN(convolutions_by_winograd); RUN(slopes_join_convolutions);
+          RUN(swish_and_scalings_join_convolutions); RUN(batch_norm_sum_and_activation_join_convolutions);
+          RUN(addends_of_another_shape_are_broadcast); RUN(transposed_convolutions);
+          RUN(products_take_bias_sum_and_gate); RUN(layer_norm_and_gelu_are_found);
+          RUN(recurrent_layers_in_both_directions); RUN(attention_is_found);)
