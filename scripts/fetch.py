@@ -5,6 +5,7 @@
     scripts/fetch.py runtime        ONNX Runtime and oneDNN, as <cache>/runtime/<name>/<library>
     scripts/fetch.py onnx-data      the model files and test data inside the onnx wheel
     scripts/fetch.py peer-venv      a virtual environment with Polygraphy 0.53 and what it needs
+    scripts/fetch.py tensorrt-rtx   the libraries of TensorRT-RTX, as <cache>/runtime/tensorrt-rtx/<library>
     scripts/fetch.py path NAME      prints where NAME is; fails when it has not been fetched
 
 The cache is $PG_CACHE or ~/.cache/polygraphy-c. Every wheel is checked against the SHA-256 below, and what is
@@ -47,6 +48,8 @@ WHEELS = {wheel.name: wheel for wheel in (
     Wheel("onnx", "1.23.2", "c03ecf6b835d136108eeaeeafbd0026fc7b3cf98661409fbc6b63d5a29361348", CP311_LINUX),
     Wheel("onednn-cpu-gomp", "2023.2.0", "2f22a54d6a890ed14bfa185d42a4be65d8b5b1df85dc1f0f3a9abe31620416fb",
           ANY_LINUX),
+    Wheel("tensorrt-rtx-cu13-libs", "1.6.1.120", "cb972965c8bcd58e2cdb805eb872c69fb90abdf98356b71942d9a2f8a10220cf",
+          ANY_LINUX),
 )}
 
 # short name: (wheel, file inside it)
@@ -72,6 +75,9 @@ LIBRARIES = {
     "onnxruntime": ("onnxruntime", "onnxruntime/capi/libonnxruntime.so.1.31.1", "libonnxruntime.so.1.31.1"),
     "onednn": ("onednn-cpu-gomp", "onednn_cpu_gomp-2023.2.0.data/data/lib/libdnnl.so.3.2", "libdnnl.so.3"),
 }
+
+# Under its vendor's licence: used where it is fetched, never passed on.
+TENSORRT_RTX = ("libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1")
 
 ONNX_DATA = "onnx/backend/test/data/"
 
@@ -181,6 +187,15 @@ def runtime() -> int:
                      for name, (wheel, member, _) in LIBRARIES.items())
 
 
+def tensorrt_rtx_folder() -> Path:
+    return cache() / "runtime" / "tensorrt-rtx"
+
+
+def tensorrt_rtx() -> int:
+    return fetch_all((name, lambda n=name: extract("tensorrt-rtx-cu13-libs", f"tensorrt_rtx_libs/{n}",
+                                                   tensorrt_rtx_folder() / n)) for name in TENSORRT_RTX)
+
+
 def onnx_data() -> int:
     def job():
         target = cache() / "onnx-data"
@@ -214,7 +229,8 @@ def peer_venv() -> int:
 
 
 def locate(name: str) -> Path:
-    places = {"peer-venv": cache() / "peer-venv", "onnx-data": cache() / "onnx-data", "cache": cache()}
+    places = {"peer-venv": cache() / "peer-venv", "onnx-data": cache() / "onnx-data", "cache": cache(),
+              "tensorrt-rtx": tensorrt_rtx_folder()}
     places.update({key: model_path(key) for key in MODELS})
     places.update({key: library_path(key) for key in LIBRARIES})
     if name not in places:
@@ -227,7 +243,8 @@ def locate(name: str) -> Path:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    jobs = {"models": models, "runtime": runtime, "onnx-data": onnx_data, "peer-venv": peer_venv}
+    jobs = {"models": models, "runtime": runtime, "onnx-data": onnx_data, "peer-venv": peer_venv,
+            "tensorrt-rtx": tensorrt_rtx}
     for name in jobs:
         commands.add_parser(name)
     commands.add_parser("path").add_argument("name")

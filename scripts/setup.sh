@@ -68,7 +68,7 @@ check)
     build_needs
     python_needs
     browser_needs
-    for what in models runtime onnx-data peer-venv; do
+    for what in models runtime onnx-data peer-venv tensorrt-rtx; do
         fetch $what "the tests that need it are skipped"
     done
     ;;

@@ -13,6 +13,7 @@
 #include "onnx/edit.h"
 #include "onnx/save.h"
 #include "runner/runner.h"
+#include "runner/tensorrt/tensorrt.h"
 
 /* ---- Logging ---- */
 
@@ -36,10 +37,11 @@ typedef struct pg_args_model {
     const char *type;
     pg_arg_list input_shapes_text;
 
+    bool is_engine; /* else ONNX */
     pg_input_shape *input_shapes;
     size_t n_input_shapes;
 } pg_args_model;
-/* Its finish decides the kind of the model and refuses every kind but ONNX. */
+/* Its finish decides the kind of the model and refuses every kind but ONNX and TensorRT's engines. */
 extern const pg_group pg_group_model;
 /* The same without a choice: the model is ONNX, whatever its name ends in. */
 extern const pg_group pg_group_onnx_model;
@@ -58,6 +60,8 @@ typedef struct pg_args_onnx {
     pg_output_selection selection;
 } pg_args_onnx;
 extern const pg_group pg_group_onnx;
+/* "*", "mark all" as one word or as two. */
+bool pg_args_means_all(const pg_arg_list *list);
 
 typedef struct pg_args_onnx_shapes {
     bool infer;
@@ -125,10 +129,12 @@ typedef struct pg_args_ranges {
 } pg_args_ranges;
 extern const pg_group pg_group_ranges;
 
-/* The runner that one of pg_args_runners' names stands for. The model is kept (counted). */
+typedef struct pg_args_trt pg_args_trt; /* below */
+/* The runner that one of pg_args_runners' names stands for. The model is kept (counted).
+ * `trt` may be NULL: no options were given for it; else it must outlive the runner. */
 PG_MUST_USE pg_status pg_args_new_runner(const char *name, const pg_args_runners *runners,
                                          const pg_args_onnxrt *onnxrt, const pg_args_native *native,
-                                         pg_model *model, pg_runner **out);
+                                         const pg_args_trt *trt, pg_model *model, pg_runner **out);
 
 /* ---- Data ---- */
 
@@ -230,13 +236,92 @@ typedef struct pg_args_script {
 } pg_args_script;
 extern const pg_group pg_group_script;
 
+/* ---- TensorRT ---- */
+
+typedef struct pg_args_trt_library {
+    const char *name;
+
+    pg_trt_choice choice;
+} pg_args_trt_library;
+
+typedef struct pg_args_trt_config {
+    pg_arg_list min, opt, max;
+    bool tf32, fp16, bf16, fp8, int8, sparse_weights, version_compatible, exclude_lean_runtime;
+    bool error_on_timing_cache_miss, disable_compilation_cache, safety, refittable, strip_plan, use_dla;
+    bool gpu_fallback, weight_streaming, direct_io;
+    const char *precision_constraints, *load_timing_cache, *timing_cache, *workspace;
+    const char *hardware_compatibility, *profiling_verbosity, *runtime_platform, *tiling_level;
+    pg_arg_list tactic_sources, pool_limit, preview_features, quantization_flags;
+    pg_opt_int level, aux_streams;
+
+    pg_trt_profile *profiles;
+    size_t n_profiles;
+    pg_trt_pool *pools;
+    size_t n_pools;
+} pg_args_trt_config;
+
+typedef struct pg_args_trt_plugins {
+    pg_arg_list plugins;
+} pg_args_trt_plugins;
+
+typedef struct pg_args_trt_parser {
+    pg_arg_list flags;
+    bool plugin_instance_norm, uint8_dla;
+} pg_args_trt_parser;
+
+typedef struct pg_args_trt_network {
+    pg_arg_list outputs, exclude_outputs, outputs_by_type, layer_precisions, tensor_dtypes, tensor_formats;
+    pg_arg_list all_tensor_formats, mark_debug;
+    const char *all_tensor_dtypes;
+    bool strongly_typed, mark_unfused;
+} pg_args_trt_network;
+
+typedef struct pg_args_trt_save {
+    const char *engine;
+} pg_args_trt_save;
+
+typedef struct pg_args_trt_engine {
+    const char *save_timing_cache, *load_runtime, *engine;
+} pg_args_trt_engine;
+
+typedef struct pg_args_trt_inference {
+    pg_opt_int profile;
+    const char *allocation, *budget_text;
+
+    bool percent;
+    double budget;
+} pg_args_trt_inference;
+
+/* What the groups below fill, for commands that have them; a group that a command lacks stays zeroed. */
+struct pg_args_trt {
+    pg_args_trt_library library;
+    pg_args_trt_config config;
+    pg_args_trt_plugins plugins;
+    pg_args_trt_parser parser;
+    pg_args_trt_network network;
+    pg_args_trt_save save;
+    pg_args_trt_engine engine;
+    pg_args_trt_inference inference;
+
+    pg_trt_options options;  /* filled by the command with pg_args_trt_options */
+    const char *engine_file; /* what --trt runs instead of a model; NULL: the model */
+};
+extern const pg_group pg_group_trt_library, pg_group_trt_config, pg_group_trt_plugins, pg_group_trt_parser;
+extern const pg_group pg_group_trt_network, pg_group_trt_save_engine, pg_group_trt_engine;
+extern const pg_group pg_group_trt_inference;
+/* All of them together, in the arena. */
+PG_MUST_USE pg_status pg_args_trt_options(const pg_args_trt *args, const pg_args_model *model,
+                                          pg_arena *arena, pg_trt_options *out);
+/* The options that only TensorRT can follow and that were given, "--fp16 --trt-outputs"; NULL when there is none. */
+const char *pg_args_trt_set(const pg_args_trt *args, pg_arena *arena);
+/* PG_ERR_UNAVAILABLE, naming those options, where no library can be found. */
+PG_MUST_USE pg_status pg_args_trt_require(const pg_args_trt *args, pg_arena *arena);
+
 /* ---- Systems that this version lacks ---- */
 
 /* Groups whose every row is an error that names what is missing; they have no values. */
 extern const pg_group pg_group_tf, pg_group_tftrt, pg_group_tf_session, pg_group_tf_inference,
     pg_group_tf_onnx;
-extern const pg_group pg_group_trt_config, pg_group_trt_plugins, pg_group_trt_parser, pg_group_trt_network;
-extern const pg_group pg_group_trt_save_engine, pg_group_trt_engine, pg_group_trt_inference;
 extern const pg_group pg_group_debug_check, pg_group_debug_artifacts, pg_group_debug_loop;
 extern const pg_group pg_group_shard;
 

@@ -37,8 +37,8 @@ typedef struct kind_row {
 
 static const kind_row kinds[] = {
     {"onnx", ".onnx", NULL},
-    {"engine", ".engine", "the TensorRT runtime"},
-    {"engine", ".plan", "the TensorRT runtime"},
+    {"engine", ".engine", NULL},
+    {"engine", ".plan", NULL},
     {"trt-network-script", ".py", "TensorRT and " NEEDS_PYTHON},
     {"keras", ".hdf5", "the TensorFlow runtime"},
     {"frozen", ".graphdef", "the TensorFlow runtime"},
@@ -101,6 +101,7 @@ static pg_status finish(void *values, pg_arena *arena)
         return pg_err(PG_ERR_UNSUPPORTED,
                       "models of type '%s' are not available in this version: '%s' needs %s", kind->type,
                       args->path, kind->needs);
+    args->is_engine = strcmp(kind->type, "engine") == 0;
     warn_missing(args);
     return NULL;
 }

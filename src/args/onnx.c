@@ -25,8 +25,7 @@ static const pg_option rows[] = {
      .help = "convert the float32 tensors of the model to float16, except its inputs and outputs"},
 };
 
-/* "*", "mark all" as one word or as two. */
-static bool means_all(const pg_arg_list *list)
+bool pg_args_means_all(const pg_arg_list *list)
 {
     if (list->count == 1)
         return strcmp(list->items[0], "*") == 0 || strcmp(list->items[0], "mark all") == 0;
@@ -38,8 +37,8 @@ static pg_status finish(void *values, pg_arena *arena)
     pg_args_onnx *args = values;
     pg_output_selection *selection = &args->selection;
     args->options = (pg_model_options){args->external_data_dir, args->ignore_external_data};
-    selection->mark_all = args->mark_all || means_all(&args->outputs);
-    if (means_all(&args->outputs) && strcmp(args->outputs.items[0], "*") != 0)
+    selection->mark_all = args->mark_all || pg_args_means_all(&args->outputs);
+    if (pg_args_means_all(&args->outputs) && strcmp(args->outputs.items[0], "*") != 0)
         PG_LOG_WARNING("'mark all' is deprecated: write '*' instead.");
     if (!selection->mark_all) {
         selection->names = args->outputs.items;
@@ -114,6 +113,11 @@ static pg_status change(const pg_args_model *args, const pg_args_onnx *onnx,
 pg_status pg_args_load_onnx(const pg_args_model *model, const pg_args_onnx *onnx,
                             const pg_args_onnx_shapes *shapes, bool announce, pg_model **out)
 {
+    if (model->is_engine)
+        return pg_err(PG_ERR_INVALID,
+                      "'%s' is an engine of TensorRT, but an ONNX model is needed here: an engine "
+                      "is run with 'run --trt' and shown by 'inspect model'",
+                      model->path);
     bool changes = selects(&onnx->selection) || onnx->fp16 || (shapes != NULL && shapes->infer);
     if (announce || changes) {
         pg_arena arena = {0};

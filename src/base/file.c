@@ -236,6 +236,43 @@ char *pg_path_join(pg_arena *arena, pg_str folder, pg_str name)
                            PG_STR_ARG(name));
 }
 
+/* Where the system can, the file has no name until it is whole: whatever ends this process leaves nothing. */
+static void open_beside(pg_writer *writer, const char *path, const char *folder, pg_arena *arena)
+{
+    writer->fd = access("/proc/self/fd", X_OK) == 0 ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666) : -1;
+    writer->nameless = writer->fd >= 0;
+    if (writer->nameless)
+        return;
+    char *temporary = pg_arena_printf(arena, "%s.tmp-XXXXXX", path);
+    writer->fd = mkostemp(temporary, O_CLOEXEC);
+    if (writer->fd < 0)
+        return;
+    mode_t mask = umask(0);
+    umask(mask);
+    (void)fchmod(writer->fd, 0666 & ~mask);
+    writer->temporary = pg_strndup(temporary, strlen(temporary));
+}
+
+/* Gives a nameless file a name beside the target. */
+static int name_file(pg_writer *writer)
+{
+    static atomic_uint count;
+    char source[64];
+    snprintf(source, sizeof source, "/proc/self/fd/%d", writer->fd);
+    for (int attempt = 0; attempt < 100; attempt++) {
+        pg_buf name = {0};
+        pg_buf_printf(&name, "%s.tmp-%ld-%u", writer->path, (long)getpid(), atomic_fetch_add(&count, 1));
+        if (linkat(AT_FDCWD, source, AT_FDCWD, name.ptr, AT_SYMLINK_FOLLOW) == 0) {
+            writer->temporary = name.ptr;
+            return 0;
+        }
+        pg_buf_deinit(&name);
+        if (errno != EEXIST)
+            break;
+    }
+    return errno;
+}
+
 pg_status pg_writer_open(pg_writer *writer, const char *path)
 {
     *writer = (pg_writer){.fd = -1};
@@ -248,14 +285,7 @@ pg_status pg_writer_open(pg_writer *writer, const char *path)
         PG_TRY_GOTO(status, pg_err(PG_ERR_IO, "could not write '%s': it is a folder", path));
     if (!special) {
         PG_TRY_GOTO(status, pg_path_make_dirs(folder));
-        char *temporary = pg_arena_printf(&arena, "%s.tmp-XXXXXX", path);
-        writer->fd = mkostemp(temporary, O_CLOEXEC);
-        if (writer->fd >= 0) {
-            mode_t mask = umask(0);
-            umask(mask);
-            (void)fchmod(writer->fd, 0666 & ~mask);
-            writer->temporary = pg_strndup(temporary, strlen(temporary));
-        }
+        open_beside(writer, path, folder, &arena);
     } else {
         writer->fd = open(path, O_WRONLY | O_CLOEXEC);
     }
@@ -409,8 +439,11 @@ pg_status pg_writer_commit(pg_writer *writer)
 {
     flush(writer);
     pg_status status = NULL;
-    if (writer->error == 0 && writer->temporary != NULL && fsync(writer->fd) != 0 && errno != EINVAL)
+    bool beside = writer->temporary != NULL || writer->nameless;
+    if (writer->error == 0 && beside && fsync(writer->fd) != 0 && errno != EINVAL)
         writer->error = errno;
+    if (writer->error == 0 && writer->nameless)
+        writer->error = name_file(writer);
     if (close(writer->fd) != 0 && writer->error == 0)
         writer->error = errno;
     writer->fd = -1;

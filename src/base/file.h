@@ -58,6 +58,7 @@ char *pg_path_absolute(pg_arena *arena, pg_str path);
 typedef struct pg_writer {
     int fd; /* -1 when closed */
     char *path, *temporary;
+    bool nameless;   /* the temporary file gets its name at the commit */
     uint64_t offset; /* bytes added so far */
     char *buffer;
     size_t buffered;

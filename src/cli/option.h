@@ -49,7 +49,16 @@ typedef struct pg_arg_list {
     bool set;
     const char **items; /* in the command's arena */
     size_t count;
+    const size_t *starts; /* index of the first word of each use that counts */
+    size_t n_uses;
 } pg_arg_list;
+/* The words of one use. */
+static inline pg_arg_list pg_arg_list_use(const pg_arg_list *list, size_t use)
+{
+    size_t end = use + 1 < list->n_uses ? list->starts[use + 1] : list->count;
+    return (pg_arg_list){
+        .set = true, .items = list->items + list->starts[use], .count = end - list->starts[use]};
+}
 
 typedef enum pg_arg_type {
     PG_ARG_FLAG,

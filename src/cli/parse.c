@@ -253,7 +253,12 @@ static void store_list(const parser *p, const pg_bound_option *option, const cha
         items[i] = list->items[i];
     for (size_t i = 0; i < added; i++)
         items[kept + i] = adds_name ? own_name : values[i];
-    *list = (pg_arg_list){true, items, kept + added};
+    size_t uses = append ? list->n_uses : 0;
+    size_t *starts = PG_ARENA_ARRAY(p->arena, size_t, uses + 1);
+    for (size_t i = 0; i < uses; i++)
+        starts[i] = list->starts[i];
+    starts[uses] = kept;
+    *list = (pg_arg_list){true, items, kept + added, starts, uses + 1};
 }
 
 static void store(const parser *p, const pg_bound_option *option, const char *const *values, size_t count)

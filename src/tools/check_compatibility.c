@@ -65,8 +65,8 @@ static pg_runner *make_runner(void *context, pg_model *model, bool single_node)
     pg_runner *runner = NULL;
     if (single_node)
         runners.threads = 1;
-    pg_status status =
-        pg_args_new_runner(self->name, &runners, &self->args->onnxrt, &self->args->native, model, &runner);
+    pg_status status = pg_args_new_runner(self->name, &runners, &self->args->onnxrt, &self->args->native,
+                                          NULL, model, &runner);
     if (status != NULL)
         PG_BUG("no runner for '%s': %s", self->name, pg_status_message(status));
     return runner;

@@ -5,11 +5,11 @@
 #include "log/log.h"
 #include "tools/tools.h"
 
-#define RTX "TensorRT-RTX"
-
 typedef struct own_args {
     const char *output, *to;
-    bool pooled_outputs;
+    bool pooled_outputs, use_gpu;
+    const char *engine_capability;
+    pg_arg_list compute_capabilities;
 } own_args;
 
 static const pg_option rows[] = {
@@ -18,16 +18,17 @@ static const pg_option rows[] = {
              "'_converted' and the new extension"},
     {"--convert-to", PG_FIELD(own_args, to), .choices = "onnx|trt|onnx-like-trt-network",
      .help = "what to convert to (default: what the extension of --output says)"},
-    {"--engine-capability", .type = PG_ARG_TEXT, .missing = "TensorRT",
+    {"--engine-capability", PG_FIELD(own_args, engine_capability),
      .help = "what the engine is restricted to"},
-    {"--exclude-tactics", .type = PG_ARG_TEXT, .missing = "TensorRT",
+    {"--exclude-tactics", .type = PG_ARG_TEXT, .missing = "the algorithm selector of TensorRT 10",
      .flags = PG_OPTION_OURS | PG_OPTION_PATH, .help = "never choose the tactics of a replay file"},
     {"--pooled-outputs", PG_FIELD(own_args, pooled_outputs), .flags = PG_OPTION_OURS | PG_OPTION_HIDDEN,
      .help = "an option of older documents, without effect"},
-    {"--use-gpu", .type = PG_ARG_FLAG, .missing = RTX, .exclusive = "targets",
-     .flags = PG_OPTION_OURS | PG_OPTION_HIDDEN, .help = "build for the GPU of this machine"},
-    {"--compute-capabilities", .type = PG_ARG_LIST, .missing = RTX, .exclusive = "targets",
-     .flags = PG_OPTION_OURS | PG_OPTION_HIDDEN, .help = "compute capabilities to build for"},
+    {"--use-gpu", PG_FIELD(own_args, use_gpu), .exclusive = "targets", .flags = PG_OPTION_OURS,
+     .help = "build for the GPU of this machine"},
+    {"--compute-capabilities", PG_FIELD(own_args, compute_capabilities), .exclusive = "targets",
+     .flags = PG_OPTION_OURS, .metavar = "MAJOR.MINOR",
+     .help = "compute capabilities to build for, with TensorRT-RTX: 8.6 12.0"},
 };
 static const pg_group group_own = {NULL, rows, PG_COUNT(rows)};
 
@@ -39,6 +40,7 @@ typedef struct convert_args {
     pg_args_onnx_save save;
     pg_args_data data;
     pg_args_onnxrt onnxrt;
+    pg_args_trt trt;
     own_args own;
 } convert_args;
 
@@ -56,11 +58,13 @@ static const pg_group_use groups[] = {
     USE(pg_group_onnx, onnx),
     {&pg_group_onnx_save, offsetof(convert_args, save), .without = "--save-onnx"},
     USE(pg_group_data, data),
-    {&pg_group_trt_config},
-    {&pg_group_trt_plugins},
-    {&pg_group_trt_network},
-    {&pg_group_trt_engine, .without = "--load-runtime --dla-workspace-allocation-strategy --trt-engine"},
-    {&pg_group_trt_parser},
+    USE(pg_group_trt_library, trt.library),
+    USE(pg_group_trt_config, trt.config),
+    USE(pg_group_trt_plugins, trt.plugins),
+    USE(pg_group_trt_network, trt.network),
+    {&pg_group_trt_engine, offsetof(convert_args, trt.engine),
+     .without = "--load-runtime --dla-workspace-allocation-strategy --trt-engine"},
+    USE(pg_group_trt_parser, trt.parser),
     {&pg_group_onnxrt, offsetof(convert_args, onnxrt), .without = "--graph-optimization-level --ort-library",
      .ours = "--providers"},
     USE(group_own, own),
@@ -92,11 +96,12 @@ static pg_status target_of_path(const char *path, const char **out)
                   path);
 }
 
-static const char *default_output(const convert_args *args, pg_arena *arena)
+static const char *default_output(const convert_args *args, const char *target, pg_arena *arena)
 {
     pg_str path = pg_str_c(args->model.path);
     pg_str stem = pg_str_sub(path, 0, path.len - pg_path_extension(path).len);
-    return pg_arena_printf(arena, "%" PG_STR_FMT "_converted.onnx", PG_STR_ARG(stem));
+    return pg_arena_printf(arena, "%" PG_STR_FMT "_converted%s", PG_STR_ARG(stem),
+                           strcmp(target, "trt") == 0 ? ".engine" : ".onnx");
 }
 
 static pg_status choose_target(const convert_args *args, const char **out)
@@ -106,10 +111,10 @@ static pg_status choose_target(const convert_args *args, const char **out)
         return pg_err(PG_ERR_USAGE, "the following arguments are required: -o/--output");
     if (*out == NULL)
         PG_TRY(target_of_path(args->own.output, out));
-    if (strcmp(*out, "onnx") != 0)
-        return pg_err(PG_ERR_UNSUPPORTED,
-                      "converting to %s is not available in this version: it needs TensorRT",
-                      strcmp(*out, "trt") == 0 ? "a TensorRT engine" : "a view of a TensorRT network");
+    if (strcmp(*out, "trt") == 0 && args->own.output != NULL &&
+        pg_str_is(pg_path_extension(pg_str_c(args->own.output)), ".py"))
+        return pg_err(PG_ERR_UNSUPPORTED, "writing a network script ('%s') is not available in this version",
+                      args->own.output);
     return NULL;
 }
 
@@ -129,31 +134,105 @@ static void warn_idle(const pg_group *group, const void *values, const char *rea
     }
 }
 
-static void warn_all_idle(const convert_args *args, pg_arena *arena)
+static void warn_always_idle(const convert_args *args, pg_arena *arena)
 {
     warn_idle(&pg_group_data, &args->data, "inputs are needed to calibrate TensorRT engines only", arena);
     warn_idle(&pg_group_onnxrt, &args->onnxrt, "ONNX Runtime takes no part in this conversion", arena);
+    if (args->own.pooled_outputs)
+        PG_LOG_WARNING("Option: --pooled-outputs has no effect.");
+}
+
+/* What would silently do nothing when the result is an ONNX model. */
+static pg_status check_onnx(const convert_args *args, pg_arena *arena)
+{
+    const char *option = pg_args_trt_set(&args->trt, arena);
+    if (option == NULL && args->own.engine_capability != NULL)
+        option = "--engine-capability";
+    if (option == NULL && (args->own.use_gpu || args->own.compute_capabilities.set))
+        option = args->own.use_gpu ? "--use-gpu" : "--compute-capabilities";
+    if (option != NULL)
+        return pg_err(PG_ERR_INVALID,
+                      "%s: for TensorRT engines, but '%s' will be an ONNX model: name the output "
+                      "*.engine, or say --convert-to trt",
+                      option, args->own.output != NULL ? args->own.output : "the result");
     if (args->model.input_shapes_text.set)
         PG_LOG_WARNING("Option: --input-shapes/--inputs does nothing here: the model keeps the shapes of its "
                        "inputs.");
-    if (args->own.pooled_outputs)
-        PG_LOG_WARNING("Option: --pooled-outputs has no effect.");
+    return NULL;
+}
+
+/* ---- The work ---- */
+
+static pg_status to_onnx(convert_args *args, pg_model **model)
+{
+    return pg_args_load_onnx(&args->model, &args->onnx, &args->shapes, true, model);
+}
+
+static pg_status trt_options(const convert_args *args, pg_arena *arena, pg_trt_options *out)
+{
+    PG_TRY(pg_args_trt_options(&args->trt, &args->model, arena, out));
+    out->engine_capability = args->own.engine_capability;
+    out->use_gpu = args->own.use_gpu;
+    out->compute_capabilities =
+        (pg_trt_names){args->own.compute_capabilities.set, args->own.compute_capabilities.items,
+                       args->own.compute_capabilities.count};
+    return pg_args_trt_require(&args->trt, arena);
+}
+
+static pg_status to_engine(convert_args *args, const char *path, pg_arena *arena)
+{
+    pg_trt_options options;
+    pg_model *model = NULL;
+    args->save.path = NULL;
+    warn_idle(&pg_group_onnx_save, &args->save, "the result is an engine", arena);
+    PG_TRY(trt_options(args, arena, &options));
+    PG_TRY(to_onnx(args, &model));
+    pg_status status = pg_trt_build_file(model, &options, path);
+    pg_model_unref(model);
+    return status;
+}
+
+static pg_status to_view(convert_args *args, const char *path, pg_arena *arena)
+{
+    pg_trt_options options;
+    pg_model *model = NULL, *view = NULL;
+    pg_buf storage = {0};
+    PG_TRY(trt_options(args, arena, &options));
+    PG_TRY(to_onnx(args, &model));
+    pg_status status = pg_trt_network_as_onnx(model, &options, &storage, &view);
+    pg_model_unref(model);
+    args->save.path = path;
+    if (status == NULL)
+        status = pg_args_save_onnx(&args->save, view);
+    pg_model_unref(view);
+    pg_buf_deinit(&storage);
+    return status;
+}
+
+static pg_status to_model(convert_args *args, const char *path, pg_arena *arena)
+{
+    pg_model *model = NULL;
+    args->save.path = path;
+    PG_TRY(check_onnx(args, arena));
+    PG_TRY(to_onnx(args, &model));
+    pg_status status = pg_args_save_onnx(&args->save, model);
+    pg_model_unref(model);
+    return status;
 }
 
 static pg_status run(void *values, pg_arena *arena)
 {
     convert_args *args = values;
-    pg_model *model = NULL;
     const char *target;
     PG_TRY(choose_target(args, &target));
-    args->save.path = args->own.output != NULL ? args->own.output : default_output(args, arena);
-    PG_TRY(pg_file_check_writable(args->save.path));
+    const char *path = args->own.output != NULL ? args->own.output : default_output(args, target, arena);
+    PG_TRY(pg_file_check_writable(path));
+    warn_always_idle(args, arena);
+    if (strcmp(target, "trt") == 0)
+        return to_engine(args, path, arena);
+    args->save.path = path;
     pg_args_warn_onnx_save(&args->save);
-    warn_all_idle(args, arena);
-    PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &args->shapes, true, &model));
-    pg_status status = pg_args_save_onnx(&args->save, model);
-    pg_model_unref(model);
-    return status;
+    return strcmp(target, "onnx") == 0 ? to_model(args, path, arena) : to_view(args, path, arena);
 }
 
 const pg_command pg_command_convert = {
@@ -165,7 +244,11 @@ const pg_command pg_command_convert = {
         "\n"
         "  polygraphy convert model.onnx -o half.onnx --fp-to-fp16\n"
         "  polygraphy convert model.onnx -o small.onnx --save-external-data weights.bin\n"
-        "  polygraphy convert model.onnx -o all.onnx --onnx-outputs '*' --shape-inference",
+        "  polygraphy convert model.onnx -o all.onnx --onnx-outputs '*' --shape-inference\n"
+        "\n"
+        "With TensorRT or TensorRT-RTX it builds engines:\n"
+        "\n"
+        "  polygraphy convert model.onnx -o model.engine --trt-library tensorrt-rtx",
     .examples = "polygraphy convert model.onnx --fp-to-fp16 -o half.onnx\n"
                 "polygraphy convert model.onnx --shape-inference --onnx-outputs mark all -o marked.onnx",
     .groups = groups,

@@ -10,12 +10,12 @@
 
 typedef struct show_args {
     pg_arg_list show;
-    const char *mode;
+    const char *mode, *display_as;
     bool weights, unbounded;
 } show_args;
 
 static const pg_option show_rows[] = {
-    {"--convert-to --display-as", .type = PG_ARG_TEXT, .choices = "trt", .missing = "TensorRT",
+    {"--convert-to --display-as", PG_FIELD(show_args, display_as), .choices = "trt",
      .help = "show the model as TensorRT reads it"},
     {"--show", PG_FIELD(show_args, show), .choices = "layers|attrs|weights",
      .help = "what to show beside inputs, outputs and counts: layers with their inputs and outputs, their "
@@ -38,6 +38,7 @@ typedef struct inspect_args {
     pg_args_model model;
     pg_args_onnx_shapes shapes;
     pg_args_onnx onnx;
+    pg_args_trt trt;
     pg_visual_args visual;
     show_args show;
 } inspect_args;
@@ -49,11 +50,12 @@ static const pg_group_use groups[] = {
     {&pg_group_onnx_shapes, offsetof(inspect_args, shapes)},
     {&pg_group_onnx, offsetof(inspect_args, onnx),
      .without = "--onnx-outputs --onnx-exclude-outputs --onnx-outputs-by-type --mark-all --exclude-outputs"},
-    {&pg_group_trt_plugins},
-    {&pg_group_trt_network,
+    {&pg_group_trt_library, offsetof(inspect_args, trt.library)},
+    {&pg_group_trt_plugins, offsetof(inspect_args, trt.plugins)},
+    {&pg_group_trt_network, offsetof(inspect_args, trt.network),
      .without = "--trt-outputs --trt-exclude-outputs --trt-outputs-by-type --trt-network-func-name"},
-    {&pg_group_trt_engine, .without = "--trt-engine"},
-    {&pg_group_trt_parser},
+    {&pg_group_trt_engine, offsetof(inspect_args, trt.engine), .without = "--trt-engine"},
+    {&pg_group_trt_parser, offsetof(inspect_args, trt.parser)},
     {&pg_group_visual, offsetof(inspect_args, visual)},
     {&group_show, offsetof(inspect_args, show)},
 };
@@ -79,25 +81,90 @@ static void list_unbounded(const pg_model *model, pg_arena *arena)
     pg_buf_deinit(&text);
 }
 
+static bool wants_picture(const inspect_args *args)
+{
+    const pg_visual_args *visual = &args->visual;
+    return visual->visual || visual->page != NULL || visual->dot != NULL || visual->svg != NULL;
+}
+
+static pg_status show_engine(const inspect_args *args, const pg_trt_options *options,
+                             const pg_trt_text_options *show)
+{
+    pg_buf text = {0};
+    PG_TRY(pg_trt_engine_text(args->model.path, options, show, &text));
+    PG_LOG_INFO("==== TensorRT Engine ====\n%s", pg_buf_cstr(&text));
+    pg_buf_deinit(&text);
+    return NULL;
+}
+
+static pg_status show_network(const inspect_args *args, pg_model *model, const pg_trt_options *options,
+                              const pg_trt_text_options *show)
+{
+    pg_buf text = {0};
+    pg_status status = NULL;
+    if (!args->visual.visual)
+        status = pg_trt_network_text(model, options, show, &text);
+    if (status == NULL && !args->visual.visual)
+        PG_LOG_INFO("==== TensorRT Network ====\n%s", pg_buf_cstr(&text));
+    pg_buf_clear(&text);
+    if (status == NULL && wants_picture(args)) {
+        pg_model *view = NULL;
+        status = pg_trt_network_as_onnx(model, options, &text, &view);
+        if (status == NULL)
+            status = pg_visual_show(&args->visual, view);
+        pg_model_unref(view);
+    }
+    pg_buf_deinit(&text);
+    return status;
+}
+
+static pg_status show_onnx(const inspect_args *args, pg_model *model, const pg_model_text_options *options,
+                           pg_arena *arena)
+{
+    if (!args->visual.visual) {
+        pg_buf text = {0};
+        pg_model_text(model, options, &text);
+        PG_LOG_INFO("==== ONNX Model ====\n%s", pg_buf_cstr(&text));
+        pg_buf_deinit(&text);
+        if (args->show.unbounded)
+            list_unbounded(model, arena);
+    }
+    return pg_visual_show(&args->visual, model);
+}
+
+static pg_status check(const inspect_args *args, pg_arena *arena)
+{
+    PG_TRY(pg_visual_check(&args->visual));
+    if (args->show.mode != NULL && args->show.show.set)
+        return pg_err(PG_ERR_INVALID, "--mode and --show say the same thing: give one of them");
+    const char *option = pg_args_trt_set(&args->trt, arena);
+    if (option != NULL && args->show.display_as == NULL && !args->model.is_engine)
+        return pg_err(PG_ERR_INVALID, "%s: for networks and engines of TensorRT, so add --display-as trt",
+                      option);
+    if (args->model.is_engine && wants_picture(args))
+        return pg_err(PG_ERR_UNSUPPORTED,
+                      "an engine of TensorRT cannot be shown as a picture: show the model it "
+                      "was built from, with --display-as trt");
+    return NULL;
+}
+
 static pg_status run(void *values, pg_arena *arena)
 {
     inspect_args *args = values;
     pg_model_text_options options = {shows(&args->show, "layers"), shows(&args->show, "attrs"),
                                      args->show.weights || shows(&args->show, "weights")};
+    pg_trt_text_options show = {options.layers, options.attrs, options.weights};
+    pg_trt_options trt;
     pg_model *model = NULL;
-    pg_buf text = {0};
-    PG_TRY(pg_visual_check(&args->visual));
-    if (args->show.mode != NULL && args->show.show.set)
-        return pg_err(PG_ERR_INVALID, "--mode and --show say the same thing: give one of them");
+    PG_TRY(check(args, arena));
+    PG_TRY(pg_args_trt_options(&args->trt, &args->model, arena, &trt));
+    if (args->model.is_engine || args->show.display_as != NULL)
+        PG_TRY_CTX(pg_args_trt_require(&args->trt, arena), "to read '%s'", args->model.path);
+    if (args->model.is_engine)
+        return show_engine(args, &trt, &show);
     PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &args->shapes, true, &model));
-    if (!args->visual.visual) {
-        pg_model_text(model, &options, &text);
-        PG_LOG_INFO("==== ONNX Model ====\n%s", pg_buf_cstr(&text));
-        if (args->show.unbounded)
-            list_unbounded(model, arena);
-    }
-    pg_status status = pg_visual_show(&args->visual, model);
-    pg_buf_deinit(&text);
+    pg_status status = args->show.display_as != NULL ? show_network(args, model, &trt, &show)
+                                                     : show_onnx(args, model, &options, arena);
     pg_model_unref(model);
     return status;
 }

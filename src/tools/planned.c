@@ -11,6 +11,7 @@ typedef struct planned_args {
     pg_args_onnx_shapes shapes;
     pg_args_onnx onnx;
     pg_args_onnx_save save;
+    pg_args_trt trt;
 } planned_args;
 
 #define EDIT "model editing"
@@ -190,10 +191,13 @@ PLANNED(pg_command_surgeon_weight_reconstruct, "weight-reconstruct", EDIT,
     {                             \
         &pg_group_debug_artifacts \
     }
-#define TENSORRT                                                                                           \
-    {&pg_group_trt_plugins}, {&pg_group_trt_parser}, {&pg_group_trt_network},                              \
-    {                                                                                                      \
-        &pg_group_trt_engine, .without = "--load-runtime --dla-workspace-allocation-strategy --trt-engine" \
+#define TENSORRT                                                                         \
+    {&pg_group_trt_plugins, offsetof(planned_args, trt.plugins)},                        \
+        {&pg_group_trt_parser, offsetof(planned_args, trt.parser)},                      \
+        {&pg_group_trt_network, offsetof(planned_args, trt.network)},                    \
+    {                                                                                    \
+        &pg_group_trt_engine, offsetof(planned_args, trt.engine),                        \
+            .without = "--load-runtime --dla-workspace-allocation-strategy --trt-engine" \
     }
 
 static const pg_option build_rows[] = {ARTIFACT_ROW("polygraphy_debug.engine")};
@@ -201,7 +205,7 @@ static const pg_group build_group = {NULL, build_rows, PG_COUNT(build_rows)};
 static const pg_group_use build_groups[] = {
     LOGGING,
     {&build_group},
-    {&pg_group_trt_config},
+    {&pg_group_trt_config, offsetof(planned_args, trt.config)},
     CHECK,
     {&pg_group_debug_loop, .without = "--load-debug-replay --save-debug-replay"},
     ANY_MODEL,
@@ -231,16 +235,17 @@ static const pg_option precision_rows[] = {
      .help = "make every tensor an output"},
 };
 static const pg_group precision_group = {NULL, precision_rows, PG_COUNT(precision_rows)};
-static const pg_group_use precision_groups[] = {LOGGING,
-                                                CHECK,
-                                                {&pg_group_debug_loop, .without = "--until"},
-                                                ANY_MODEL,
-                                                SHAPES,
-                                                LOAD,
-                                                DATA,
-                                                {&pg_group_trt_config, .without = "--precision-constraints"},
-                                                TENSORRT,
-                                                {&precision_group}};
+static const pg_group_use precision_groups[] = {
+    LOGGING,
+    CHECK,
+    {&pg_group_debug_loop, .without = "--until"},
+    ANY_MODEL,
+    SHAPES,
+    LOAD,
+    DATA,
+    {&pg_group_trt_config, offsetof(planned_args, trt.config), .without = "--precision-constraints"},
+    TENSORRT,
+    {&precision_group}};
 PLANNED(pg_command_debug_precision, "precision", TRT_LOOP, "Find the layers that need a higher precision.",
         precision_groups, .exact_names = true);
 

@@ -26,7 +26,8 @@ class Convert(Case):
     def test_targets_that_need_a_runtime(self):
         for words in (["-o", "m.engine"], ["-o", "m.plan"], ["--convert-to", "trt"], ["--convert-to", "onnx-like-trt-network", "-o", "x"]):
             with self.subTest(words):
-                self.assertIn("it needs TensorRT", self.run_it("convert", "m.onnx", *words, rc=1).err)
+                self.assertIn("neither TensorRT nor TensorRT-RTX was found",
+                              self.run_it("convert", "m.onnx", *words, rc=1).err)
 
     def test_options_without_a_use(self):
         out = self.run_it("convert", "m.onnx", "-o", "c.onnx", "--seed", "3", "--providers", "cpu", "--pooled-outputs",

@@ -73,9 +73,8 @@ class Errors(Case):
         self.assertIn("argument --seed: invalid int value: 'x'", self.run_it("run", "--seed", "x", rc=2).err)
 
     def test_missing_systems_are_named(self):
-        for words, needs in ((["--fp16"], "TensorRT"), (["--tf"], "the TensorFlow runtime"),
-                             (["--trt-min-shapes", "x:[1]"], "TensorRT"),
-                             (["--workspace", "1G"], "TensorRT"),
+        for words, needs in ((["--save-tactics", "t"], "the algorithm selector of TensorRT 10"),
+                             (["--tf"], "the TensorFlow runtime"),
                              (["--data-loader-script", "a.py"], "Python scripts, which are not supported yet")):
             result = self.run_it("run", *words, rc=1)
             self.assertIn(f"'{words[0]}' is not available in this version: it needs {needs}", result.err)
@@ -108,8 +107,7 @@ class Errors(Case):
                 (["--external-data-size-threshold", "16MB"], "is not a number of bytes"),
                 (["--graph-optimization-level", "max"], "is not one of ORT_DISABLE_ALL"),
                 (["--data-loader-backend-module", "torch"], "use numpy"),
-                (["model.bin"], "state it with --model-type"),
-                (["engine.plan"], "models of type 'engine' are not available")):
+                (["model.bin"], "state it with --model-type")):
             result = self.run_it("run", *words, rc=1)
             self.assertTrue(result.err.startswith("[!] "), result.err)
             self.assertIn(part, result.err)

@@ -6,18 +6,30 @@
 #include "native/profile.h"
 #include "tools/run/internal.h"
 
+static pg_status add_runner(run_live *live, const run_args *args, const char *name, const pg_args_trt *trt,
+                            pg_model *model)
+{
+    PG_TRY(pg_args_new_runner(name, &args->runners, &args->onnxrt, &args->native, trt, model,
+                              &live->runners[live->count]));
+    live->count++;
+    return NULL;
+}
+
 pg_status run_live_new(run_live *live, const run_args *args, pg_model *model, pg_arena *arena)
 {
-    live->runners = PG_ARENA_ARRAY(arena, pg_runner *, args->runners.names.count + 1);
-    live->latencies = PG_ARENA_ARRAY(arena, run_latencies, args->runners.names.count + 1);
-    live->profiles = PG_ARENA_ARRAY(arena, struct pg_profile *, args->runners.names.count + 1);
+    size_t count = args->runners.names.count;
+    live->runners = PG_ARENA_ARRAY(arena, pg_runner *, count + 2);
+    live->latencies = PG_ARENA_ARRAY(arena, run_latencies, count + 2);
+    live->profiles = PG_ARENA_ARRAY(arena, struct pg_profile *, count + 2);
     live->profiled = args->native.profiles;
-    for (size_t i = 0; i < args->runners.names.count; i++) {
-        PG_TRY(pg_args_new_runner(args->runners.names.items[i], &args->runners, &args->onnxrt, &args->native,
-                                  model, &live->runners[i]));
-        live->count++;
-    }
-    return NULL;
+    for (size_t i = 0; i < count; i++)
+        PG_TRY(add_runner(live, args, args->runners.names.items[i], &args->trt, model));
+    if (args->trt.engine.engine == NULL)
+        return NULL;
+    pg_args_trt *saved = PG_ARENA_NEW(arena, pg_args_trt); /* --trt-engine: one more runner */
+    *saved = args->trt;
+    saved->engine_file = args->trt.engine.engine;
+    return add_runner(live, args, "trt", saved, NULL);
 }
 
 void run_live_free(run_live *live)

@@ -36,6 +36,7 @@ typedef struct run_args {
     pg_args_onnx onnx;
     pg_args_onnxrt onnxrt;
     pg_args_native native;
+    pg_args_trt trt;
     pg_args_ranges ranges;
     pg_args_data data;
     pg_args_inference inference;

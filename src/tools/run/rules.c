@@ -18,17 +18,11 @@ static bool lies_in(pg_arena *arena, const char *path, const char *folder)
 
 static pg_status check_overlap(const run_args *args, pg_arena *arena)
 {
-    const char *saves[] = {args->inference.save_inputs,
-                           args->inference.save_outputs,
-                           args->inference.save_input_blob.text,
-                           args->compare.save_report,
-                           args->compare.save_accuracy,
-                           args->reports.html,
-                           args->reports.junit,
-                           args->reports.sarif,
-                           args->reports.json,
-                           args->native.save_profile,
-                           args->ranges.save};
+    const char *saves[] = {
+        args->inference.save_inputs, args->inference.save_outputs, args->inference.save_input_blob.text,
+        args->compare.save_report,   args->compare.save_accuracy,  args->reports.html,
+        args->reports.junit,         args->reports.sarif,          args->reports.json,
+        args->native.save_profile,   args->trt.save.engine,        args->ranges.save};
     const pg_arg_list *loads[] = {&args->data.load_inputs, &args->compare.load_outputs};
     for (size_t s = 0; s < PG_COUNT(saves); s++) {
         if (saves[s] == NULL)
@@ -72,6 +66,21 @@ static void warn_idle(const run_args *args, const pg_group *group, const void *v
     }
 }
 
+static void warn_idle_trt(const run_args *args, pg_arena *arena)
+{
+    const pg_args_trt *trt = &args->trt;
+    if (trt->engine.engine != NULL)
+        return; /* a runner of its own */
+    warn_idle(args, &pg_group_trt_library, &trt->library, "--trt", arena);
+    warn_idle(args, &pg_group_trt_config, &trt->config, "--trt", arena);
+    warn_idle(args, &pg_group_trt_plugins, &trt->plugins, "--trt", arena);
+    warn_idle(args, &pg_group_trt_parser, &trt->parser, "--trt", arena);
+    warn_idle(args, &pg_group_trt_network, &trt->network, "--trt", arena);
+    warn_idle(args, &pg_group_trt_save_engine, &trt->save, "--trt", arena);
+    warn_idle(args, &pg_group_trt_engine, &trt->engine, "--trt", arena);
+    warn_idle(args, &pg_group_trt_inference, &trt->inference, "--trt", arena);
+}
+
 typedef struct target {
     const char *option, *path;
     bool folder; /* of several files; otherwise the extension decides */
@@ -107,6 +116,7 @@ static pg_status check_targets(const run_args *args, pg_arena *arena)
         {"--save-accuracy-results", args->compare.save_accuracy, false},
         {"--save-report", args->compare.save_report, false},
         {"--save-profile", args->native.save_profile, false},
+        {"--save-engine", args->trt.save.engine, false},
         {"--save-range-report", args->ranges.save, false},
         {"--report", args->reports.html, false},
         {"--junit", args->reports.junit, false},
@@ -133,7 +143,8 @@ pg_status run_check(const run_args *args, pg_arena *arena)
     pg_args_warn_onnx_save(&args->onnx_save);
     warn_idle(args, &pg_group_onnxrt, &args->onnxrt, "--onnxrt", arena);
     warn_idle(args, &pg_group_native, &args->native, "--native --onnx --trt", arena);
-    if (args->runners.names.count == 0) {
+    warn_idle_trt(args, arena);
+    if (args->runners.names.count == 0 && args->trt.engine.engine == NULL) {
         PG_LOG_WARNING("No runners have been selected. Inference will not be run!");
         if (args->compare.load_outputs.set &&
             (args->data.load_inputs.set || inference->save_inputs != NULL || inference->save_input_blob.set))

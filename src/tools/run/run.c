@@ -30,13 +30,14 @@ static const pg_group_use groups[] = {
     USE(pg_group_onnxrt, onnxrt),
     USE(pg_group_native, native),
     USE(pg_group_ranges, ranges),
-    MISSING_USE(pg_group_trt_config),
-    MISSING_USE(pg_group_trt_plugins),
-    MISSING_USE(pg_group_trt_parser),
-    MISSING_USE(pg_group_trt_network),
-    MISSING_USE(pg_group_trt_save_engine),
-    MISSING_USE(pg_group_trt_engine),
-    MISSING_USE(pg_group_trt_inference),
+    USE(pg_group_trt_library, trt.library),
+    USE(pg_group_trt_config, trt.config),
+    USE(pg_group_trt_plugins, trt.plugins),
+    USE(pg_group_trt_parser, trt.parser),
+    USE(pg_group_trt_network, trt.network),
+    USE(pg_group_trt_save_engine, trt.save),
+    USE(pg_group_trt_engine, trt.engine),
+    USE(pg_group_trt_inference, trt.inference),
     USE(pg_group_data, data),
     USE(pg_group_inference, inference),
     USE(pg_group_postprocess, postprocess),
@@ -242,12 +243,12 @@ static pg_status infer_and_compare(run_state *state, pg_arena *arena)
     const run_args *args = state->args;
     bool needed = args->runners.names.count > 0 || args->onnx_save.path != NULL || args->ranges.wanted ||
                   args->simple.tolerance != NULL;
-    if (args->model.path != NULL && needed) {
+    if (args->model.path != NULL && needed && !args->model.is_engine) {
         PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &args->onnx_shapes, false, &state->model));
         PG_TRY(run_check_names(args, state->model));
         PG_TRY(pg_args_save_onnx(&args->onnx_save, state->model));
     }
-    if (args->runners.names.count > 0)
+    if (args->runners.names.count > 0 || args->trt.engine.engine != NULL)
         run_source_announce(args);
     PG_TRY(run_live_new(&state->live, args, state->model, arena));
     size_t count = state->live.count;
@@ -308,10 +309,30 @@ static bool writes_script(const void *values)
     return ((const run_args *)values)->script.path != NULL;
 }
 
+/* A saved engine that is the model cannot be changed any more. */
+static pg_status prepare_trt(run_args *args, pg_arena *arena)
+{
+    pg_args_trt *trt = &args->trt;
+    PG_TRY(pg_args_trt_options(trt, &args->model, arena, &trt->options));
+    trt->options.profile_rows = args->native.profile_rows;
+    if (!args->model.is_engine)
+        return NULL;
+    trt->engine_file = args->model.path;
+    if (trt->save.engine != NULL)
+        return pg_err(PG_ERR_INVALID, "option '--save-engine': '%s' is an engine already", args->model.path);
+    if (args->onnx_save.path != NULL || args->ranges.wanted || args->simple.tolerance != NULL)
+        return pg_err(PG_ERR_INVALID,
+                      "'%s' is an engine: --save-onnx, --range-report and --tolerance auto need the "
+                      "ONNX model",
+                      args->model.path);
+    return NULL;
+}
+
 static pg_status run(void *values, pg_arena *arena)
 {
     run_args *args = values;
     PG_TRY(run_check(args, arena));
+    PG_TRY(prepare_trt(args, arena));
     if (args->script.path != NULL)
         return run_script(&pg_command_run, args, arena);
     return run_execute(values, arena);

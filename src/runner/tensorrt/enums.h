@@ -1,0 +1,39 @@
+/* Enumerations of TensorRT by name: what options spell, for the library at hand. */
+#ifndef PG_RUNNER_TENSORRT_ENUMS_H
+#define PG_RUNNER_TENSORRT_ENUMS_H
+
+#include "base/buf.h"
+#include "runner/tensorrt/abi.h"
+
+typedef enum trt_enum {
+    TRT_BUILDER_FLAG,
+    TRT_DATA_TYPE,
+    TRT_ENGINE_CAPABILITY,
+    TRT_HARDWARE_COMPATIBILITY_LEVEL,
+    TRT_LAYER_TYPE,
+    TRT_MEMORY_POOL_TYPE,
+    TRT_NETWORK_DEFINITION_CREATION_FLAG,
+    TRT_ONNX_PARSER_FLAG,
+    TRT_PREVIEW_FEATURE,
+    TRT_PROFILING_VERBOSITY,
+    TRT_QUANTIZATION_FLAG,
+    TRT_RUNTIME_PLATFORM,
+    TRT_TACTIC_SOURCE,
+    TRT_TENSOR_FORMAT,
+    TRT_TILING_OPTIMIZATION_LEVEL,
+    TRT_COMPUTE_CAPABILITY,
+    TRT_ERROR_CODE,
+    TRT_ACTIVATION_TYPE,
+    TRT_POOLING_TYPE,
+} trt_enum;
+
+/* In any case of letters; -1 for a name that this family does not have. */
+int trt_enum_value(trt_family family, trt_enum kind, pg_str name);
+/* NULL for a number without a name. */
+const char *trt_enum_name(trt_family family, trt_enum kind, int value);
+/* Every name of the family, "A, B, C". */
+void trt_enum_choices(trt_family family, trt_enum kind, pg_buf *out);
+/* How TensorRT calls the enumeration: "BuilderFlag". */
+const char *trt_enum_title(trt_enum kind);
+
+#endif

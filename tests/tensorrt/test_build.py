@@ -1,0 +1,267 @@
+"""Networks and engines through TensorRT-RTX's own libraries, without a GPU."""
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+import rtx
+from rtx import cli
+
+DYNAMIC = cli.relu_model(("N", 3))
+PROFILE = ("--trt-min-shapes", "x:[1,3]", "--trt-opt-shapes", "x:[4,3]", "--trt-max-shapes", "x:[8,3]")
+
+
+def convolution(channels=8, size=32):
+    """y = Conv(x, w): with room for several tactics and a workspace."""
+    weights = [((i * 7) % 11 - 5) / 10 for i in range(channels * 3 * 9)]
+    return cli.model([cli.node("Conv", ["x", "w"], ["y"], "n_conv")], [cli.value_info("x", [1, 3, size, size])],
+                     [cli.value_info("y", [1, channels, size - 2, size - 2])], [cli.weight("w", [channels, 3, 3, 3], weights)])
+
+
+class Network(rtx.RtxCase):
+    def setUp(self):
+        super().setUp()
+        self.save("m.onnx", cli.relu_model())
+
+    def test_layers(self):
+        out = self.rtx_run("inspect", "model", "m.onnx", "--display-as", "trt", "--show", "layers").out
+        self.assertIn("[I] ==== TensorRT Network ====\n"
+                      "    Name: Unnamed Network 0 | Explicit Batch Strongly Typed Network\n"
+                      "    \n"
+                      "    ---- 1 Network Input(s) ----\n"
+                      "    {x [dtype=float32, shape=(1, 3)]}\n"
+                      "    \n"
+                      "    ---- 1 Network Output(s) ----\n"
+                      "    {y [dtype=float32, shape=(1, 3)]}\n"
+                      "    \n", out)
+        self.assertIn(" | n_relu [Op: ActivationType.RELU]\n"
+                      "        {s [dtype=float32, shape=(1, 3)]}\n"
+                      "         -> {y [dtype=float32, shape=(1, 3)]}\n", out)
+        self.assertRegex(out, r"\[Op: LayerType\.CONSTANT\]\n        \{\} -> \{b")
+
+    def test_counts_only(self):
+        out = self.rtx_run("inspect", "model", "m.onnx", "--display-as", "trt").out
+        self.assertRegex(out, r"---- \d+ Layer\(s\) ----\n$")
+        self.assertNotIn("Layer 0 ", out)
+
+    def test_like_onnx(self):
+        self.rtx_run("convert", "m.onnx", "-o", "like.onnx", "--convert-to", "onnx-like-trt-network")
+        out = self.run_it("inspect", "model", "like.onnx", "--show", "layers").out
+        self.assertIn("n_relu [Op: ACTIVATION]\n        {s [dtype=float32, shape=(1, 3)]}\n", out)
+        self.assertIn("{x [dtype=float32, shape=(1, 3)]}", out)
+
+    def test_model_it_cannot_parse(self):
+        self.save("bad.onnx", cli.model([cli.node("Nonsense", ["x"], ["y"], "n")], [cli.value_info("x", [1])],
+                                        [cli.value_info("y", [1])]))
+        err = self.rtx_run("inspect", "model", "bad.onnx", "--display-as", "trt", rc=1).err
+        self.assertRegex(err, r"TensorRT-RTX 1\.6\.1 cannot parse 'bad\.onnx':\n.*node 0 'n' \(Nonsense\): ")
+
+    def test_options_for_networks_alone(self):
+        err = self.rtx_run("inspect", "model", "m.onnx", "--mark-debug", "s", rc=1).err
+        self.assertIn("--mark-debug: for networks and engines of TensorRT", err)
+
+
+class Engine(rtx.RtxCase):
+    def setUp(self):
+        super().setUp()
+        self.save("m.onnx", cli.relu_model())
+        self.save("d.onnx", DYNAMIC)
+        self.save("c.onnx", convolution())
+
+    def convert(self, *words, rc=0):
+        return self.rtx_run("convert", *words, "-o", "x.engine", rc=rc)
+
+    def test_static(self):
+        out = self.convert("m.onnx", "--trt-library", "tensorrt-rtx").out
+        self.assertIn("Flags                  | [STRONGLY_TYPED]\n", out)
+        self.assertRegex(out, r"\[I\] Finished engine building in \d+\.\d{3} seconds\n\[I\] Saving engine to x\.engine\n")
+        self.assertGreater((self.folder / "x.engine").stat().st_size, 1000)
+
+    def test_same_bytes_each_time(self):
+        self.convert("m.onnx")
+        first = (self.folder / "x.engine").read_bytes()
+        self.convert("m.onnx")
+        self.assertEqual((self.folder / "x.engine").read_bytes(), first)
+
+    def test_target_by_default_name(self):
+        self.rtx_run("convert", "m.onnx", "--convert-to", "trt")
+        self.assertTrue((self.folder / "m_converted.engine").exists())
+
+    def test_profiles(self):
+        out = self.convert("d.onnx", *PROFILE, "--trt-min-shapes", "x:[2,3]", "--trt-opt-shapes", "x:[2,3]",
+                           "--trt-max-shapes", "x:[2,3]").out
+        self.assertIn("[I] Configuring with profiles:[\n"
+                      "        Profile 0:\n            {x [min=[1, 3], opt=[4, 3], max=[8, 3]]},\n"
+                      "        Profile 1:\n            {x [min=[2, 3], opt=[2, 3], max=[2, 3]]}\n    ]\n", out)
+
+    def test_profile_from_input_shapes(self):
+        out = self.convert("d.onnx", "--input-shapes", "x:[5,3]").out
+        self.assertIn("{x [min=[5, 3], opt=[5, 3], max=[5, 3]]}", out)
+        self.assertNotIn("[W]", out)
+
+    def test_profile_without_shapes(self):
+        self.assertIn("[W] Input tensor: x | No shapes were given for it: the profile uses (1, 3)",
+                      self.convert("d.onnx").out)
+
+    def test_wrong_profiles(self):
+        for words, part in (
+                (("--trt-min-shapes", "x:[1,4]"), "option '--trt-min-shapes': shape (1, 4) does not fit the input 'x' of "
+                                                  "shape (-1, 3)"),
+                (("--trt-max-shapes", "z:[1,3]"), "option '--trt-max-shapes': the model has no input 'z'; it has 'x'"),
+                (("--trt-min-shapes", "x:[9,3]", "--trt-opt-shapes", "x:[2,3]"),
+                 "profile 0 of the input 'x': the min shape (9, 3) is not within the opt shape (2, 3)"),
+                (("--trt-min-shapes", "x:[1,3]", "--trt-min-shapes", "x:[1,3]", "--trt-max-shapes", "x:[1,3]"),
+                 "all are given equally often"),
+                (("--trt-opt-shapes", "x:[batch,3]"), "dim 'batch'")):
+            with self.subTest(part):
+                self.assertIn(part, self.convert("d.onnx", *words, rc=1).err)
+                self.assertFalse((self.folder / "x.engine").exists())
+
+    def test_workspace_too_small(self):
+        self.save("c.onnx", convolution(64, 256))
+        err = self.convert("c.onnx", "--pool-limit", "workspace:1", rc=1).err
+        self.assertIn("TensorRT-RTX 1.6.1 could not build the engine: ", err)
+        self.assertIn("workspace", err)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["c.onnx", "d.onnx", "m.onnx"])
+
+    def test_memory_pools(self):
+        for words in (("--pool-limit", "workspace:32M"), ("--workspace", "32M")):
+            self.assertIn("[WORKSPACE: 32.00 MiB, ", self.convert("c.onnx", *words).out)
+
+    def test_compute_capabilities(self):
+        self.convert("c.onnx", "--compute-capabilities", "8.6")
+        one = (self.folder / "x.engine").read_bytes()
+        self.convert("c.onnx", "--compute-capabilities", "8.6", "12.0")
+        self.assertNotEqual((self.folder / "x.engine").read_bytes(), one)
+        err = self.convert("c.onnx", "--compute-capabilities", "9.9", rc=1).err
+        self.assertIn("has no ComputeCapability 'SM99': there are NONE, CURRENT, SM75, ", err)
+        self.assertIn("is not major.minor", self.convert("c.onnx", "--compute-capabilities", "sm86", rc=1).err)
+
+    def test_flags_show(self):
+        out = self.convert("c.onnx", "--tf32", "--sparse-weights", "--profiling-verbosity", "none",
+                           "--preview-features").out
+        self.assertIn("| [TF32, SPARSE_WEIGHTS, STRONGLY_TYPED]\n", out)
+        self.assertIn("| ProfilingVerbosity.NONE\n    Preview Features       | []\n", out)
+
+    def test_what_strongly_typed_networks_refuse(self):
+        for words in (["--int8"], ["--bf16"], ["--fp8"], ["--precision-constraints", "obey"],
+                      ["--layer-precisions", "n_conv:float16"], ["--tensor-dtypes", "x:float16"]):
+            err = self.convert("c.onnx", *words, rc=1).err
+            self.assertRegex(err, rf"option '{words[0]}': TensorRT-RTX 1\.6\.1 has no .*strongly typed")
+
+    def test_what_the_library_refuses(self):
+        for words, part in ((["--tactic-sources", "cublas"], "has no TacticSource 'cublas': there are EDGE_MASK_CONV"),
+                            (["--onnx-flags", "zz"], "has no OnnxParserFlag 'zz'"),
+                            (["--quantization-flags", "x"], "has no flags of quantization"),
+                            (["--hardware-compatibility-level", "ampere_plus"], "does not take it"),
+                            (["--use-dla"], "finds no deep learning accelerator"),
+                            (["--save-tactics", "t.json"], "needs the algorithm selector of TensorRT 10"),
+                            (["--calibration-cache", "c"], "needs calibration through TensorRT 10"),
+                            (["--plugins", "./no.so"], "could not load the library './no.so'"),
+                            (["--builder-optimization-level", "6"], "6 is not between 0 and 5"),
+                            (["--exclude-lean-runtime"], "needs --version-compatible")):
+            with self.subTest(words):
+                err = self.convert("c.onnx", *words, rc=1).err
+                self.assertIn(words[0], err)
+                self.assertIn(part, err)
+
+    def test_fp16_converts_the_model(self):
+        out = self.convert("c.onnx", "--fp16").out
+        self.assertIn("the network is strongly typed, so the model was converted to float16 | 1 weights", out)
+        self.convert("c.onnx", "--fp-to-fp16")
+
+    def test_outputs(self):
+        out = self.convert("m.onnx", "--trt-outputs", "nothing", rc=1).err
+        self.assertIn("option '--trt-outputs': the network has no tensor 'nothing'", out)
+        self.convert("m.onnx", "--trt-outputs", "s", "y")
+        self.convert("m.onnx", "--trt-outputs", "*")
+        err = self.convert("m.onnx", "--trt-outputs", "s", "--trt-exclude-outputs", "s", rc=1).err
+        self.assertIn("leave the network without outputs", err)
+        err = self.convert("m.onnx", "--trt-outputs-by-type", "relu", rc=1).err
+        self.assertIn("has no LayerType 'relu'", err)
+
+    def test_timing_cache(self):
+        self.convert("c.onnx", "--timing-cache", "t.cache")
+        self.assertGreater((self.folder / "t.cache").stat().st_size, 0)
+        # This library keeps no timings: it says so of every cache, and builds.
+        out = self.convert("c.onnx", "--load-timing-cache", "t.cache").out
+        self.assertIn("[W] The timing cache will not be used!\n", out)
+        out = self.convert("c.onnx", "--load-timing-cache", "absent.cache").out
+        self.assertIn("[W] Timing cache: 'absent.cache' does not exist: starting with an empty one.\n", out)
+        err = self.convert("c.onnx", "--timing-cache", "a", "--load-timing-cache", "b", rc=1).err
+        self.assertIn("option '--timing-cache' reads and writes one file", err)
+
+    def test_options_without_an_engine(self):
+        for words in (["--fp16"], ["--pool-limit", "workspace:1M"], ["--use-gpu"], ["--engine-capability", "standard"]):
+            err = self.rtx_run("convert", "m.onnx", "-o", "c.onnx", *words, rc=1).err
+            self.assertIn(f"{words[0]}: for TensorRT engines", err)
+
+    def test_killing_a_build_leaves_nothing(self):
+        self.save("big.onnx", convolution(512, 512))
+        before = sorted(os.listdir(self.folder))
+        for delay in (0.05, 0.15, 0.3):
+            process = subprocess.Popen([cli.PROGRAM, "convert", "big.onnx", "-o", "x.engine"], cwd=self.folder,
+                                       env={**os.environ, **self.rtx}, stdout=subprocess.DEVNULL)
+            time.sleep(delay)
+            children = _children(process.pid)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            for _ in range(100):
+                if not any(_alive(child) for child in children):
+                    break
+                time.sleep(0.05)
+            self.assertFalse([child for child in children if _alive(child)])
+            if (self.folder / "x.engine").exists():
+                os.unlink(self.folder / "x.engine")  # it was done already
+            self.assertEqual(sorted(os.listdir(self.folder)), before)
+
+
+def _children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+class Library(rtx.RtxCase):
+    def setUp(self):
+        super().setUp()
+        self.save("m.onnx", cli.relu_model())
+
+    def test_missing(self):
+        for library, part in ((None, "neither TensorRT nor TensorRT-RTX was found: install one"),
+                              ("tensorrt", "TensorRT was not found: install TensorRT 10 or 11"),
+                              ("tensorrt-rtx", "TensorRT-RTX was not found: install it with 'python3 -m pip install")):
+            words = ["--trt-library", library] if library else []
+            err = self.run_it("convert", "m.onnx", "-o", "x.engine", *words, rc=1,
+                              env={"POLYGRAPHY_TENSORRT": "", "VIRTUAL_ENV": ""}).err
+            self.assertIn(part, err)
+        err = self.run_it("convert", "m.onnx", "-o", "x.engine", rc=1,
+                          env={"POLYGRAPHY_TENSORRT": "", "POLYGRAPHY_USE_TENSORRT_RTX": "1"}).err
+        self.assertIn("TensorRT-RTX was not found", err)
+
+    def test_native(self):
+        self.assertIn("cannot build engines yet", self.rtx_run("convert", "m.onnx", "-o", "x.engine", "--trt-library",
+                                                                "native", rc=1).err)
+
+    def test_named_wrongly(self):
+        for path, part in (("/nowhere/libnvinfer.so.10", "does not exist"), ("m.onnx", "is no library of TensorRT"),
+                           (".", "has no library of TensorRT")):
+            err = self.rtx_run("convert", "m.onnx", "-o", "x.engine", rc=1, env={"POLYGRAPHY_TENSORRT": path}).err
+            self.assertIn(f"'{path}' in POLYGRAPHY_TENSORRT {part}", err.replace("the folder ", ""))
+        err = self.rtx_run("convert", "m.onnx", "-o", "x.engine", "--trt-library", "tensorrt", rc=1).err
+        self.assertIn("is TensorRT-RTX, but TensorRT is asked for", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
