@@ -57,7 +57,7 @@ static void dump_option(const pg_command *command, const char *path, const pg_bo
                   row->choices != NULL ? row->choices : "", row->implied != NULL ? row->implied : "",
                   option->required ? "yes" : "", row->exclusive != NULL ? row->exclusive : "",
                   option->group->title != NULL ? option->group->title : "",
-                  row->missing != NULL ? row->missing : "", option->ours ? "ours" : "",
+                  option->missing != NULL ? option->missing : "", option->ours ? "ours" : "",
                   row->deprecated != NULL ? row->deprecated : "", command->exact_names ? "exact" : "",
                   syntax_name(row));
 }

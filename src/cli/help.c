@@ -129,8 +129,8 @@ void pg_help_add_text(pg_buf *out, const pg_bound_option *option)
         pg_buf_printf(out, " (default: %s)", row->default_text);
     if (option->required && !pg_option_is_positional(row))
         pg_buf_puts(out, " (required)");
-    if (row->missing != NULL)
-        pg_buf_printf(out, " [not available: needs %s]", row->missing);
+    if (option->missing != NULL)
+        pg_buf_printf(out, " [not available: needs %s]", option->missing);
     if (row->deprecated != NULL)
         pg_buf_printf(out, " [deprecated: use %s]", row->deprecated);
 }

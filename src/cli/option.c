@@ -26,7 +26,8 @@ static void bind_row(const pg_group_use *use, const pg_option *row, void *values
         return;
     bound.required = (row->flags & PG_OPTION_REQUIRED) != 0 || names_contain(use->required, bound.names[0]);
     bound.ours = (row->flags & PG_OPTION_OURS) != 0 || names_contain(use->ours, bound.names[0]);
-    if (values != NULL && row->missing == NULL)
+    bound.missing = use->as_words ? NULL : row->missing;
+    if (values != NULL && row->missing == NULL && !use->as_words)
         bound.field = (char *)values + use->offset + row->offset;
     out->items[out->count++] = bound;
 }
@@ -175,9 +176,9 @@ static pg_status check_used(const pg_command *command, const pg_parse_result *pa
             PG_LOG_WARNING("%s is deprecated: use %s instead.", name, parsed->used[i]->row->deprecated);
     }
     for (size_t i = 0; i < parsed->n_used && command->missing == NULL; i++)
-        if (parsed->used[i]->row->missing != NULL)
+        if (parsed->used[i]->missing != NULL)
             return pg_err(PG_ERR_UNSUPPORTED, "option '%s' is not available in this version: it needs %s",
-                          name_of(parsed->used[i], arena), parsed->used[i]->row->missing);
+                          name_of(parsed->used[i], arena), parsed->used[i]->missing);
     return NULL;
 }
 
@@ -186,7 +187,7 @@ pg_status pg_options_finish(const pg_command *command, void *values, const pg_pa
 {
     PG_TRY(check_used(command, parsed, arena));
     for (size_t i = 0; i < command->n_groups; i++)
-        if (command->groups[i].group->finish != NULL)
+        if (command->groups[i].group->finish != NULL && !command->groups[i].as_words)
             PG_TRY(command->groups[i].group->finish((char *)values + command->groups[i].offset, arena));
     return NULL;
 }

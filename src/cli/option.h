@@ -152,10 +152,14 @@ typedef struct pg_group_use {
     size_t offset;        /* of the group's values in the command's */
     const char *without;  /* names of rows this command does not have, separated by blanks; may be NULL */
     const char *required; /* names of rows this command cannot do without; may be NULL */
-    const char *ours;     /* names of rows that the peer's command does not have; may be NULL */
+    /* The command reads the words of these rows itself, from the parse: they have no values, are not finished, and
+     * it takes those of missing systems too. */
+    bool as_words;
+    const char *ours; /* names of rows that the peer's command does not have; may be NULL */
 } pg_group_use;
 
 typedef struct pg_command pg_command;
+typedef struct pg_parse_result pg_parse_result;
 struct pg_command {
     const char *name, *summary;
     const char *description; /* paragraphs of the help text; may be NULL */
@@ -168,6 +172,8 @@ struct pg_command {
     void (*prepare)(const void *values);
     /* PG_ERR_FAILED when the work ran and its check did not pass; the message was already logged. */
     PG_MUST_USE pg_status (*run)(void *values, pg_arena *arena);
+    /* In place of run, for a command with groups `as_words`. */
+    PG_MUST_USE pg_status (*write)(void *values, const pg_parse_result *parsed, pg_arena *arena);
     /* Whether RUNNING and PASSED / FAILED lines enclose it, unless `bare` says otherwise; bare may be NULL. */
     bool brackets;
     bool (*bare)(const void *values);
@@ -181,7 +187,8 @@ struct pg_command {
 typedef struct pg_bound_option {
     const pg_option *row;
     const pg_group *group;
-    void *field; /* NULL when there are no values or the row is missing */
+    void *field;         /* NULL when there are no values or the row is missing */
+    const char *missing; /* what the command lacks for it, or NULL */
     bool required, ours;
     size_t n_names;
     pg_str names[4];
@@ -212,13 +219,22 @@ char *pg_option_metavar(const pg_option *option, pg_arena *arena);
 
 /* ---- Parsing ---- */
 
-typedef struct pg_parse_result {
+/* An option on the command line with its words, which are in the command's arena. */
+typedef struct pg_option_use {
+    const pg_bound_option *option;
+    const char *const *words;
+    size_t n_words;
+} pg_option_use;
+
+struct pg_parse_result {
     bool help;                 /* -h or --help was given; nothing else was checked */
     const char **unrecognized; /* words that no option or positional takes */
     size_t n_unrecognized;
     const pg_bound_option **used; /* each row that was given, in order of its first use */
     size_t n_used;
-} pg_parse_result;
+    const pg_option_use *uses; /* in the command line's order */
+    size_t n_uses;
+};
 
 /* Fills `values` (zeroed by the caller) from words. Rules are argparse's: long options may be shortened to a
  * unique prefix, "--name=word", clusters of short flags, "--" ends the options, numbers may be negative,

@@ -29,6 +29,7 @@ typedef struct parser {
     bool exact_names;
     PG_VEC(const char *) unrecognized;
     PG_VEC(const pg_bound_option *) used;
+    PG_VEC(pg_option_use) uses;
     size_t next_positional;
 } parser;
 
@@ -320,6 +321,7 @@ static pg_status take(parser *p, pg_bound_option *option, const char *const *val
         PG_VEC_PUSH(&p->used, option);
     p->seen[index] = true;
     option->words = values;
+    PG_VEC_PUSH(&p->uses, ((pg_option_use){option, values, count}));
     option->n_words = count;
     if (option->field != NULL && !(again && (option->row->flags & PG_OPTION_FIRST_WINS) != 0))
         store(p, option, values, count);
@@ -519,6 +521,12 @@ static void keep_lists(parser *p)
     result->used = PG_ARENA_ARRAY(p->arena, const pg_bound_option *, p->used.len + 1);
     for (size_t i = 0; i < p->used.len; i++)
         result->used[i] = p->used.items[i];
+    result->n_uses = p->uses.len;
+    pg_option_use *uses = PG_ARENA_ARRAY(p->arena, pg_option_use, p->uses.len + 1);
+    for (size_t i = 0; i < p->uses.len; i++)
+        uses[i] = p->uses.items[i];
+    result->uses = uses;
+    PG_VEC_FREE(&p->uses);
     PG_VEC_FREE(&p->unrecognized);
     PG_VEC_FREE(&p->used);
 }

@@ -15,9 +15,6 @@ static const pg_group_use logging_use[] = {{&pg_group_logging, 0}};
 /* Commands of the peer that this version lacks. A row leaves this list when its command arrives. */
 #define MISSING(id, name_, summary_, missing_) \
     static const pg_command id = {.name = name_, .summary = summary_, .missing = missing_}
-MISSING(template_trt_network, "trt-network", "Write a TensorRT network script.", "script templates");
-MISSING(template_trt_config, "trt-config", "Write a TensorRT configuration script.", "script templates");
-MISSING(template_onnx_gs, "onnx-gs", "Write a model editing script.", "script templates");
 MISSING(template_shard_hints, "shard-hints", "Write sharding hints.", "model sharding");
 MISSING(plugin_match, "match", "Find plugin patterns in a model.", "plugin patterns");
 MISSING(plugin_list, "list", "Count plugin patterns in a model.", "plugin patterns");
@@ -38,8 +35,9 @@ static const pg_command *const surgeon_list[] = {&pg_command_surgeon_extract,
                                                  &pg_command_surgeon_weight_strip,
                                                  &pg_command_surgeon_weight_reconstruct,
                                                  NULL};
-static const pg_command *const template_list[] = {&template_trt_network, &template_trt_config,
-                                                  &template_onnx_gs, &template_shard_hints, NULL};
+static const pg_command *const template_list[] = {&pg_command_template_trt_network,
+                                                  &pg_command_template_trt_config,
+                                                  &pg_command_template_onnx_gs, &template_shard_hints, NULL};
 static const pg_command *const debug_list[] = {&pg_command_debug_build,        &pg_command_debug_precision,
                                                &pg_command_debug_reduce,       &pg_command_debug_repeat,
                                                &pg_command_debug_diff_tactics, NULL};

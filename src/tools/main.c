@@ -190,6 +190,8 @@ static pg_status run_leaf(invocation *in)
         return missing_command(in);
     if (command->prepare != NULL)
         command->prepare(values);
+    if (command->write != NULL)
+        return command->write(values, &parsed, in->arena);
     bool bare = command->bare != NULL && command->bare(values);
     return command->brackets && !bare ? run_bracketed(in, values) : command->run(values, in->arena);
 }

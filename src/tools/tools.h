@@ -29,6 +29,10 @@ extern const pg_command pg_command_inspect_sparsity;
 extern const pg_command pg_command_inspect_tactics;
 extern const pg_command pg_command_run;
 
+extern const pg_command pg_command_template_onnx_gs;
+extern const pg_command pg_command_template_trt_config;
+extern const pg_command pg_command_template_trt_network;
+
 /* The words of the command line as typed, joined by blanks. */
 const char *pg_tools_command_line(void);
 /* The whole program: parses, runs one command, prints the final error. */

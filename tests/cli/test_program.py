@@ -151,7 +151,7 @@ class Logging(Case):
 
     def test_options_before_the_subcommand(self):
         (self.folder / "x").write_text("")
-        self.assertIn("not available", self.run_it("inspect", "-v", "capability", "x", rc=1).err)
+        self.assertIn("not available", self.run_it("surgeon", "-v", "extract", "x", rc=1).err)
 
 
 class Tables(Case):

@@ -1,47 +1,5 @@
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#include "log/log.h"
-#include "tensor/number_text.h"
+#include "tools/python.h"
 #include "tools/run/script.h"
-#include "tools/tools.h"
-
-/* ---- Literals ---- */
-
-void run_script_command(pg_buf *out)
-{
-    for (const char *c = pg_tools_command_line(); *c != '\0'; c++)
-        pg_buf_putc(out, (unsigned char)*c < ' ' ? ' ' : *c);
-}
-
-void run_script_text(pg_buf *out, pg_str text)
-{
-    pg_buf_putc(out, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c == '"' || c == '\\')
-            pg_buf_printf(out, "\\%c", c);
-        else if (c < ' ' || c == 0x7f)
-            pg_buf_printf(out, "\\%03o", c);
-        else
-            pg_buf_putc(out, (char)c);
-    }
-    pg_buf_putc(out, '"');
-}
-
-void run_script_number(pg_buf *out, double value, bool integer, const char *infinity, const char *nan)
-{
-    if (isnan(value))
-        pg_buf_puts(out, nan);
-    else if (isinf(value))
-        pg_buf_printf(out, "%s%s", value < 0 ? "-" : "", infinity);
-    else if (integer)
-        pg_buf_printf(out, "%.0f", value);
-    else
-        pg_text_repr(out, value);
-}
 
 /* ---- What can be expressed ---- */
 
@@ -108,22 +66,6 @@ static pg_status check(const pg_command *command, run_args *args, const run_lang
     return NULL;
 }
 
-/* ---- Writing ---- */
-
-static pg_status write_out(const char *path, const pg_buf *text, bool executable)
-{
-    if (strcmp(path, "-") == 0) {
-        fwrite(text->ptr, 1, text->len, stdout);
-        return NULL;
-    }
-    PG_TRY(pg_file_write(path, pg_buf_str(text)));
-    struct stat now;
-    if (executable && stat(path, &now) == 0 && S_ISREG(now.st_mode) && chmod(path, now.st_mode | 0111) != 0)
-        PG_LOG_WARNING("'%s' could not be made executable", path);
-    PG_LOG_INFO("Writing script to: %s", path);
-    return NULL;
-}
-
 pg_status run_script(const pg_command *command, run_args *args, pg_arena *arena)
 {
     const char *path = args->script.path;
@@ -133,7 +75,7 @@ pg_status run_script(const pg_command *command, run_args *args, pg_arena *arena)
     PG_TRY(check(command, args, language, arena));
     pg_status status = language->write(args, arena, &text);
     if (status == NULL)
-        status = write_out(path, &text, !is_c);
+        status = pg_python_write(path, &text, !is_c);
     pg_buf_deinit(&text);
     return status;
 }

@@ -13,11 +13,4 @@ typedef struct run_language {
 
 extern const run_language run_language_python, run_language_c;
 
-/* The words of the command line after "polygraphy", without line feeds. */
-void run_script_command(pg_buf *out);
-/* A literal in double quotes; escapes are those that C and Python share. */
-void run_script_text(pg_buf *out, pg_str text);
-/* A number that reads back; `integer` as typed. Infinity and NaN are the words given. */
-void run_script_number(pg_buf *out, double value, bool integer, const char *infinity, const char *nan);
-
 #endif

@@ -1,6 +1,7 @@
 /* --gen-script FILE.c: a program against libpolygraphy that does what the command does. */
 #include <string.h>
 
+#include "tools/python.h"
 #include "tools/run/script.h"
 
 static const char expressible[] =
@@ -25,7 +26,7 @@ static const char expressible[] =
 /* A member of options: "    options.atol = ...". Names are the variable's. */
 static void put_text(pg_buf *out, const char *text)
 {
-    run_script_text(out, pg_str_c(text));
+    pg_python_text(out, pg_str_c(text));
 }
 
 /* "name", or NULL for "all others". */
@@ -34,12 +35,12 @@ static void put_name(pg_buf *out, pg_str name)
     if (name.len == 0)
         pg_buf_puts(out, "NULL");
     else
-        run_script_text(out, name);
+        pg_python_text(out, name);
 }
 
 static void put_number(pg_buf *out, double value)
 {
-    run_script_number(out, value, false, "INFINITY", "NAN");
+    pg_python_number(out, value, false, "INFINITY", "NAN");
 }
 
 /* variable.member = (const char *const[]){"a", "b"}; variable.n_member = 2; */
@@ -363,7 +364,7 @@ static pg_status level_name(const pg_args_logging *log, const char **out)
 static void write_head(pg_buf *out)
 {
     pg_buf command = {0};
-    run_script_command(&command);
+    pg_python_command_line(&command);
     pg_buf_puts(out, "/* Does what this command does:\n *\n *     ");
     for (size_t i = 0; i < command.len; i++) { /* nothing that begins or ends a comment */
         pg_buf_putc(out, command.ptr[i]);
