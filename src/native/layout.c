@@ -3,29 +3,33 @@
 
 #include "base/alloc.h"
 #include "base/threads.h"
+#include "native/simd/simd.h"
 
 typedef struct transposition {
     const char *from;
     char *to;
     size_t rows, columns, size; /* of one image: rows x columns becomes columns x rows */
+    size_t strips;              /* of an image, each of at most STRIP rows */
 } transposition;
 
-#define TRANSPOSE_TILE 32
+enum { TILE = 32, STRIP = 64 };
 
-#define TRANSPOSE(type)                                                            \
-    for (size_t r0 = 0; r0 < rows; r0 += TRANSPOSE_TILE)                           \
-        for (size_t c0 = 0; c0 < columns; c0 += TRANSPOSE_TILE)                    \
-            for (size_t r = r0; r < PG_MIN(r0 + TRANSPOSE_TILE, rows); r++)        \
-                for (size_t c = c0; c < PG_MIN(c0 + TRANSPOSE_TILE, columns); c++) \
+#define TRANSPOSE(type)                                                  \
+    for (size_t c0 = 0; c0 < columns; c0 += TILE)                        \
+        for (size_t r0 = first; r0 < last; r0 += TILE)                   \
+            for (size_t r = r0; r < PG_MIN(r0 + TILE, last); r++)        \
+                for (size_t c = c0; c < PG_MIN(c0 + TILE, columns); c++) \
                     ((type *)to)[c * rows + r] = ((const type *)from)[r * columns + c];
 
-static void transpose_images(void *context, size_t begin, size_t end)
+static void transpose_strips(void *context, size_t begin, size_t end)
 {
     const transposition *job = context;
-    size_t rows = job->rows, columns = job->columns;
+    const size_t rows = job->rows, columns = job->columns;
     for (size_t i = begin; i < end; i++) {
-        const char *from = job->from + i * rows * columns * job->size;
-        char *to = job->to + i * rows * columns * job->size;
+        const size_t image = i / job->strips * rows * columns * job->size;
+        const size_t first = i % job->strips * STRIP, last = PG_MIN(first + STRIP, rows);
+        const char *from = job->from + image;
+        char *to = job->to + image;
         switch (job->size) {
         case 1:
             TRANSPOSE(uint8_t)
@@ -34,7 +38,8 @@ static void transpose_images(void *context, size_t begin, size_t end)
             TRANSPOSE(uint16_t)
             break;
         case 4:
-            TRANSPOSE(uint32_t)
+            pg_simd_best()->transpose_32((const uint32_t *)from + first * columns, columns,
+                                         (uint32_t *)to + first, rows, last - first, columns);
             break;
         case 8:
             TRANSPOSE(uint64_t)
@@ -61,9 +66,15 @@ pg_status pg_layout_convert(pg_session *session, pg_tensor *tensor, pg_layout la
     converted.layout = (uint16_t)layout;
     size_t channels = (size_t)tensor->dims[1];
     bool to_rows = layout == PG_ROW_MAJOR;
-    transposition job = {tensor->data, converted.data, to_rows ? positions : channels,
-                         to_rows ? channels : positions, pg_dtype_get(tensor->dtype)->bits / 8u};
-    pg_parallel_for((size_t)tensor->dims[0], 1, transpose_images, &job);
+    transposition job = {tensor->data,
+                         converted.data,
+                         to_rows ? positions : channels,
+                         to_rows ? channels : positions,
+                         pg_dtype_get(tensor->dtype)->bits / 8u,
+                         0};
+    job.strips = (job.rows + STRIP - 1) / STRIP;
+    pg_parallel_for((size_t)tensor->dims[0] * job.strips, 32768 / (STRIP * job.columns + 1) + 1,
+                    transpose_strips, &job);
     pg_tensor_deinit(tensor);
     *tensor = converted;
     return NULL;

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/threads.h"
 #include "native/ops/simd.h"
+#include "native/simd/simd.h"
 #include "tensor/dtype_convert.h"
 
 size_t pg_move_size(pg_dtype dtype)
@@ -181,51 +182,6 @@ static void copy_row(char *dst, int64_t ds, const char *src, int64_t ss, int64_t
             }                                                                   \
     } while (0)
 
-typedef uint32_t four_words __attribute__((vector_size(16)));
-
-/* Four by four elements of four bytes: rows of the source become columns. */
-PG_INLINE void transpose_4x4(uint32_t *to, int64_t ds, const uint32_t *from, int64_t ss)
-{
-    four_words a, b, c, d;
-    memcpy(&a, from, sizeof a);
-    memcpy(&b, from + ss, sizeof b);
-    memcpy(&c, from + 2 * ss, sizeof c);
-    memcpy(&d, from + 3 * ss, sizeof d);
-    four_words ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-    four_words ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    four_words cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-    four_words cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    a = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
-    b = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
-    c = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
-    d = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
-    memcpy(to, &a, sizeof a);
-    memcpy(to + ds, &b, sizeof b);
-    memcpy(to + 2 * ds, &c, sizeof c);
-    memcpy(to + 3 * ds, &d, sizeof d);
-}
-
-/* As COPY_TILES: sixteen by sixteen elements are one cache line in each direction. */
-static void copy_tiles_4(uint32_t *to, int64_t ds, const uint32_t *from, int64_t ss, int64_t ni, int64_t nj)
-{
-    enum { TILE = 16 };
-    for (int64_t i0 = 0; i0 < ni; i0 += TILE)
-        for (int64_t j0 = 0; j0 < nj; j0 += TILE) {
-            int64_t i1 = PG_MIN(i0 + TILE, ni), j1 = PG_MIN(j0 + TILE, nj), i = i0;
-            for (; i + 4 <= i1; i += 4) {
-                int64_t j = j0;
-                for (; j + 4 <= j1; j += 4)
-                    transpose_4x4(to + i * ds + j, ds, from + i + j * ss, ss);
-                for (; j < j1; j++)
-                    for (int64_t k = i; k < i + 4; k++)
-                        to[k * ds + j] = from[k + j * ss];
-            }
-            for (; i < i1; i++)
-                for (int64_t j = j0; j < j1; j++)
-                    to[i * ds + j] = from[i + j * ss];
-        }
-}
-
 static void copy_tiles(char *dst, int64_t ds, const char *src, int64_t ss, int64_t ni, int64_t nj,
                        size_t size)
 {
@@ -237,7 +193,8 @@ static void copy_tiles(char *dst, int64_t ds, const char *src, int64_t ss, int64
         COPY_TILES(uint16_t);
         break;
     case 4:
-        copy_tiles_4((uint32_t *)dst, ds, (const uint32_t *)src, ss, ni, nj);
+        pg_simd_best()->transpose_32((const uint32_t *)src, (size_t)ss, (uint32_t *)dst, (size_t)ds,
+                                     (size_t)nj, (size_t)ni);
         break;
     default:
         COPY_TILES(uint64_t);

@@ -74,6 +74,13 @@ static inline __attribute__((always_inline)) words dot4(words acc, words a, word
 
 #include "native/simd/math.inc"
 #include "native/simd/winograd.inc"
+static inline __attribute__((always_inline)) __m256i quarters(const uint32_t *p, size_t ld)
+{
+    const __m256i x = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_inserti128_si256(x, _mm_loadu_si128((const __m128i *)(p + 4 * ld)), 1);
+}
+#define QUARTERS(p, ld) ((ti_vec)quarters(p, ld))
+#include "native/simd/transpose.inc"
 
 #define TABLE pg_simd_avx2
 #define NAME "avx2"

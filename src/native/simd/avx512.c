@@ -61,6 +61,15 @@ enum { ilanes = 16 };
 
 #include "native/simd/math.inc"
 #include "native/simd/winograd.inc"
+static inline __attribute__((always_inline)) __m512i quarters(const uint32_t *p, size_t ld)
+{
+    __m512i x = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)p));
+    x = _mm512_inserti32x4(x, _mm_loadu_si128((const __m128i *)(p + 4 * ld)), 1);
+    x = _mm512_inserti32x4(x, _mm_loadu_si128((const __m128i *)(p + 8 * ld)), 2);
+    return _mm512_inserti32x4(x, _mm_loadu_si128((const __m128i *)(p + 12 * ld)), 3);
+}
+#define QUARTERS(p, ld) ((ti_vec)quarters(p, ld))
+#include "native/simd/transpose.inc"
 
 #define TABLE pg_simd_avx512
 #define NAME "avx512"

@@ -99,6 +99,14 @@ static inline __attribute__((always_inline)) words dot4(words acc, words a, word
 
 #include "native/simd/math.inc"
 #include "native/simd/winograd.inc"
+static inline ti_vec quarters(const uint32_t *p)
+{
+    ti_vec x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+#define QUARTERS(p, ld) quarters(p)
+#include "native/simd/transpose.inc"
 
 #define TABLE pg_simd_base
 #define NAME "base"

@@ -199,6 +199,9 @@ typedef struct pg_simd {
     void (*depthwise_f32)(const pg_depthwise *job);
     void (*winograd_in_f32)(const pg_winograd_in *job);
     void (*winograd_out_f32)(const pg_winograd_out *job);
+    /* to[c * ld_to + r] = from[r * ld_from + c] for elements of four bytes. */
+    void (*transpose_32)(const uint32_t *from, size_t ld_from, uint32_t *to, size_t ld_to, size_t rows,
+                         size_t columns);
     /* y[i] = act(x[i]); x may be y. */
     void (*act_f32)(const pg_act *act, const float *x, float *y, size_t count);
     void (*exp_f32)(const float *x, float *y, size_t count);

@@ -354,6 +354,29 @@ TEST(bfloat16_products)
     CHECK(rounded(1 + 0x1p-8f) == 1 && rounded(1 + 0x3p-8f) == 1 + 0x1p-6f);
 }
 
+TEST(transpositions)
+{
+    enum { MOST = 37 };
+    uint32_t from[MOST * MOST], to[MOST * MOST];
+    for (uint32_t i = 0; i < MOST * MOST; i++)
+        from[i] = i;
+    for (size_t s = 0; s < 3; s++) {
+        const pg_simd *simd = pg_simd_named(pg_str_c(sets[s]));
+        for (size_t size = 0; simd != NULL && size < MOST * MOST; size++) {
+            const size_t rows = size / MOST + 1, columns = size % MOST + 1;
+            size_t wrong = 0;
+            memset(to, 0xff, sizeof to);
+            simd->transpose_32(from, MOST, to, MOST, rows, columns);
+            for (size_t i = 0; i < MOST * MOST; i++) {
+                const size_t c = i / MOST, r = i % MOST;
+                wrong += to[i] != (r < rows && c < columns ? from[r * MOST + c] : UINT32_MAX);
+            }
+            if (wrong > 0)
+                FAIL_TEST("%s: %zu x %zu has %zu wrong elements", sets[s], rows, columns, wrong);
+        }
+    }
+}
+
 TEST(activations)
 {
     for (size_t s = 0; s < N_SETS; s++) {
@@ -389,4 +412,4 @@ TEST(activations)
 
 TEST_MAIN(RUN(float_products); RUN(float64_sums_are_compensated); RUN(every_row_and_column_remainder);
           RUN(weights_from_a_file); RUN(threads_agree); RUN(integer_products); RUN(products_of_codes);
-          RUN(bfloat16_products); RUN(activations);)
+          RUN(bfloat16_products); RUN(transpositions); RUN(activations);)
