@@ -38,8 +38,6 @@ static pg_status finish(void *values, pg_arena *arena)
     pg_output_selection *selection = &args->selection;
     args->options = (pg_model_options){args->external_data_dir, args->ignore_external_data};
     selection->mark_all = args->mark_all || pg_args_means_all(&args->outputs);
-    if (pg_args_means_all(&args->outputs) && strcmp(args->outputs.items[0], "*") != 0)
-        PG_LOG_WARNING("'mark all' is deprecated: write '*' instead.");
     if (!selection->mark_all) {
         selection->names = args->outputs.items;
         selection->n_names = args->outputs.count;

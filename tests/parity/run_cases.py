@@ -16,7 +16,6 @@ OURS_ONLY = [
     r"^ +Note: no input has this name$",  # the peer prints two sets there, in any order
     r"^\[W\] Option: --fail-fast does nothing here",  # saved accuracy has one verdict per output
     r"^\[W\] Nothing was checked",  # the peer says nothing, and passes
-    r"^\[W\] 'mark all' is deprecated",  # in other words
     r"^\[E\] First NaN( or Inf from finite inputs)?: ",  # an addition: the node to look at
     r"^\[I\] Loading model: ",  # here before the runners start, there by each runner
     r"^\[I\] Loading (input data|inference results) from (in|out)\d*(/|$)",  # folders are opened as a whole
@@ -26,7 +25,7 @@ PEER_ONLY = [
     r"^\[I\] Loading input data from b\.json",
     r"^\[I\] Loading model: ",
     r"^ +Note: items requested were: ",
-    r"^\[W\] 'mark all' is deprecated",
+    r"^\[W\] 'mark all' is deprecated",  # documents of all ages use it
     r"^\[I\] Loading (input data|inference results) from (in|out)\d*(/|$)",
     r"'colored' module is not installed",  # an optional package of the peer
     r"^\[W\] Saving streamed results to a single file accumulates every iteration in memory",  # inputs stream here
