@@ -60,9 +60,18 @@ static const pg_command multi_device = {.name = "multi-device",
                                         .values_size = sizeof(pg_args_logging),
                                         .children = multi_device_list};
 
-static const pg_command *const root_list[] = {&pg_command_run, &pg_command_convert, &inspect, &check,
-                                              &surgeon,        &template,           &debug,   &data,
-                                              &plugin,         &multi_device,       NULL};
+static const pg_command *const root_list[] = {&pg_command_run,
+                                              &pg_command_convert,
+                                              &pg_command_diff,
+                                              &inspect,
+                                              &check,
+                                              &surgeon,
+                                              &template,
+                                              &debug,
+                                              &data,
+                                              &plugin,
+                                              &multi_device,
+                                              NULL};
 
 static const pg_option root_rows[] = {
     {"-v --version", PG_FIELD(pg_root_args, version), .help = "print the version and exit"},

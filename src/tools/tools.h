@@ -15,6 +15,7 @@ extern const pg_command pg_command_root;
 
 extern const pg_command pg_command_convert;
 extern const pg_command pg_command_data_concat;
+extern const pg_command pg_command_diff;
 extern const pg_command pg_command_data_merge;
 extern const pg_command pg_command_check_accuracy;
 extern const pg_command pg_command_check_compatibility;
@@ -35,6 +36,8 @@ extern const pg_command pg_command_template_trt_network;
 
 /* The words of the command line as typed, joined by blanks. */
 const char *pg_tools_command_line(void);
+/* What `diff A B` does, without runners. */
+PG_MUST_USE pg_status pg_tools_diff_models(const char *a, const char *b);
 /* The whole program: parses, runs one command, prints the final error. */
 pg_exit pg_tools_main(int argc, char **argv);
 

@@ -34,9 +34,17 @@ static void prepare(const void *values)
     pg_args_compare_warn(&args->compare, &args->simple, &args->indices, &args->thresholds);
 }
 
+static bool is_model(const char *path)
+{
+    return pg_str_is(pg_path_extension(pg_str_c(path)), ".onnx");
+}
+
 static pg_status run(void *values, pg_arena *arena)
 {
     const run_args *args = values;
+    const pg_arg_list *paths = &args->compare.load_outputs;
+    if (paths->count == 2 && is_model(paths->items[0]) && is_model(paths->items[1]))
+        return pg_tools_diff_models(paths->items[0], paths->items[1]);
     if (args->compare.load_outputs.count < 2)
         return pg_err(PG_ERR_INVALID, "two saved outputs are needed to compare, '%s' is one",
                       args->compare.load_outputs.items[0]);
