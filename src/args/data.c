@@ -19,7 +19,9 @@ static const pg_option rows[] = {
      .exclusive = "data loader", .flags = PG_OPTION_PATH,
      .help =
          "read the inputs from files or folders, one after another (.json, .npz, .safetensors; .npy, .pb and "
-         "raw files hold one input, 'name:path' says which)"},
+         "raw files hold one input, 'name:path' says which), or prepare them from pictures and arrays as an "
+         "input "
+         "spec says (.json, see docs/formats.md)"},
     {"--data-loader-script", .type = PG_ARG_TEXT, .exclusive = "data loader", .missing = NEEDS_PYTHON,
      .help =
          "Python file with a function load_data() that yields inputs; 'file.py:name' for another function",

@@ -5,12 +5,14 @@
 
 #include "base/alloc.h"
 #include "data/internal.h"
+#include "data/spec.h"
 
 /* ---- Reading ---- */
 
 typedef struct source {
-    pg_format format; /* JSON, .npz or .safetensors; single arrays have no source of their own */
-    char *path;       /* in the arena */
+    pg_format format;    /* JSON, .npz or .safetensors; single arrays have no source of their own */
+    char *path;          /* in the arena */
+    pg_input_spec *spec; /* of a JSON file that describes inputs; else NULL */
 } source;
 
 /* One iteration: an element of a source, or a run of single files. */
@@ -108,7 +110,10 @@ static pg_status add_source(pg_inputs *in, pg_format format, const char *path)
     added->format = format;
     added->path = pg_arena_cstr(&in->arena, pg_str_c(path));
     PG_TRY(open_source(in, index));
-    if (format == PG_FORMAT_JSON)
+    if (format == PG_FORMAT_JSON && pg_input_spec_is(&in->doc.root)) {
+        PG_TRY(pg_input_spec_open(path, &in->sources.items[index].spec));
+        count = pg_input_spec_count(in->sources.items[index].spec);
+    } else if (format == PG_FORMAT_JSON)
         PG_TRY(count_json(in, &count));
     else if (in->layout.results)
         return refuse_results(path);
@@ -176,6 +181,13 @@ static pg_status add_path(pg_inputs *in, const char *text)
         add_single(in, &spec);
         return NULL;
     }
+    if (pg_is_picture_path(spec.path))
+        return pg_err(
+            PG_ERR_INVALID,
+            "'%s' is a picture: how it becomes an input (size, layout, mean, ...) is said in a JSON "
+            "file, as in {\"input_spec\": 1, \"inputs\": {\"NAME\": {\"from\": \"%s\", \"resize\": "
+            "[224, 224]}}}; see 'Input specs' in docs/formats.md",
+            spec.path, spec.path);
     if (spec.name.len > 0 || spec.dtype != PG_UNDEFINED)
         return pg_err(PG_ERR_INVALID,
                       "'%s': a name or type before or after the path needs a file of one array, "
@@ -257,6 +269,8 @@ static pg_status get_iteration(pg_inputs *in, const iteration *which, pg_feed *o
 {
     if (which->source == SIZE_MAX)
         return get_singles(in, which, out);
+    if (in->sources.items[which->source].spec != NULL)
+        return pg_input_spec_get(in->sources.items[which->source].spec, which->index, out);
     PG_TRY(open_source(in, which->source));
     bool json = in->sources.items[which->source].format == PG_FORMAT_JSON;
     bool there = !json || which->index == 0 ||
@@ -281,6 +295,8 @@ void pg_inputs_close(pg_inputs *in)
     if (in == NULL)
         return;
     close_cached(in);
+    for (size_t i = 0; i < in->sources.len; i++)
+        pg_input_spec_close(in->sources.items[i].spec);
     PG_VEC_FREE(&in->sources);
     PG_VEC_FREE(&in->iterations);
     PG_VEC_FREE(&in->singles);

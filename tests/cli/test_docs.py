@@ -1,5 +1,6 @@
 """What is made from the option tables: manual pages, docs/options.md, examples and completion in real shells."""
 
+import functools
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ from support import PROGRAM, ROOT, Case, model, node, value_info, weight
 from test_tactics import algorithm
 
 
+@functools.cache
 def options():
     """Path of the command, names, group, what is missing, and help flags of every row."""
     done = subprocess.run([PROGRAM, "--dump-options"], capture_output=True, text=True, check=True)
