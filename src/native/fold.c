@@ -11,7 +11,7 @@ static bool is_foldable(const pg_net *net, const pg_net_node *node)
         if (node->node.attrs[i].type == PG_ATTR_GRAPH)
             return false;
     for (size_t i = 0; i < node->node.n_inputs; i++)
-        if (node->node.inputs[i].len > 0 && pg_net_constant(net, node->node.inputs[i]) == NULL)
+        if (node->node.inputs[i].len > 0 && pg_net_weights(net, node->node.inputs[i]) == NULL)
             return false;
     return true;
 }

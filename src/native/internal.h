@@ -66,6 +66,9 @@ pg_net_value *pg_net_find(const pg_net *net, pg_str name);
 pg_net_node *pg_net_only_producer(const pg_net *net, pg_str name);
 /* The constant behind a name, in this net or an outer one; NULL when it is not constant. */
 const pg_value *pg_net_constant(const pg_net *net, pg_str name);
+/* The same for its type and dims only: the elements of a weight in the model's file may lie at any address
+ * until they are asked for. */
+const pg_value *pg_net_weights(const pg_net *net, pg_str name);
 /* The single node input that reads `name`; NULL when there are none or several, or when it is an output or
  * captured. */
 pg_net_node *pg_net_only_consumer(const pg_net *net, pg_str name);
@@ -163,6 +166,8 @@ struct pg_session {
     pg_plan *plan;
     const pg_observer *observer; /* NULL: nobody watches */
     size_t call_depth;           /* of functions, while building */
+    void *room;                  /* of pg_op_room */
+    uint64_t room_bytes, room_wanted;
     size_t names_made;
 };
 

@@ -37,6 +37,9 @@ enum pg_kernel_flags {
     PG_KERNEL_ANY_LAYOUT = 2,
     /* Evaluated anew on every run even when all inputs are constant (random numbers). */
     PG_KERNEL_VOLATILE = 4,
+    /* The elements of a constant float32 input 1, or 2, may lie at any address: the kernel copies them. */
+    PG_KERNEL_ANY_ADDRESS_1 = 8,
+    PG_KERNEL_ANY_ADDRESS_2 = 16,
 };
 
 typedef struct pg_kernel {
@@ -116,6 +119,18 @@ PG_MUST_USE pg_status pg_op_scratch(pg_op *op, uint64_t bytes, void **out);
 /* In prepare: op->state holds all that the kernel needs of constant input i; from now on `run` looks at its
  * type and dims only. Once all its readers say so, its elements are given back. */
 void pg_op_consume(pg_op *op, size_t i);
+
+/* True when constant input i is read from the model's file, where it can be read again later. */
+bool pg_op_in_file(const pg_op *op, size_t i);
+/* Such an input will hardly be read again: it leaves this process's memory. Nothing for other inputs. */
+void pg_op_forget(const pg_op *op, size_t i);
+/* Constant input i gets elements at an aligned address. */
+PG_MUST_USE pg_status pg_op_align(const pg_op *op, size_t i);
+/* Memory that all nodes share, each until another one asks; the size is noted with pg_op_room_size before,
+ * in prepare, so that it is made once. NULL when there is none. */
+void pg_op_room_size(const pg_op *op, uint64_t bytes);
+void *pg_op_room(const pg_op *op, uint64_t bytes);
+void pg_op_room_free(const pg_op *op);
 
 /* Attributes by name, with the default for a missing one. A wrong attribute type is an error of pg_op_err. */
 PG_MUST_USE pg_status pg_op_attr_i(const pg_op *op, const char *name, int64_t missing, int64_t *out);

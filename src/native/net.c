@@ -9,14 +9,30 @@ pg_net_value *pg_net_find(const pg_net *net, pg_str name)
     return pg_map_find(&net->values, name);
 }
 
-const pg_value *pg_net_constant(const pg_net *net, pg_str name)
+static pg_value *find_constant(const pg_net *net, pg_str name)
 {
     for (; net != NULL && name.len > 0; net = net->outer) {
-        const pg_net_value *value = pg_net_find(net, name);
+        pg_net_value *value = pg_net_find(net, name);
         if (value != NULL)
             return value->is_const ? &value->constant : NULL;
     }
     return NULL;
+}
+
+const pg_value *pg_net_weights(const pg_net *net, pg_str name)
+{
+    return find_constant(net, name);
+}
+
+const pg_value *pg_net_constant(const pg_net *net, pg_str name)
+{
+    pg_value *value = find_constant(net, name);
+    if (value == NULL || value->kind != PG_VALUE_TENSOR)
+        return value;
+    pg_status status = pg_weight_align(net->session->model, &value->tensor);
+    const bool aligned = status == NULL;
+    pg_status_drop(status); /* planning tries again, and tells */
+    return aligned ? value : NULL;
 }
 
 static bool has_one_reader(const pg_net_value *value)

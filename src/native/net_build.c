@@ -133,13 +133,21 @@ static pg_status add_weight(pg_net *net, pg_str name, pg_tensor tensor)
     return NULL;
 }
 
+/* Matrices of float32 are mostly packed by one operator that reads them where they are in the file. */
+static bool may_stay(const pg_session *session, const pg_weight *weight)
+{
+    return weight->dtype == PG_F32 && weight->rank >= 2 && !session->options.no_optimization &&
+           !session->options.float64;
+}
+
 static pg_status add_weights(pg_net *net, const pg_graph *graph)
 {
     const pg_model *model = net->session->model;
     for (size_t i = 0; i < graph->n_weights; i++) {
         pg_tensor tensor;
-        PG_TRY_CTX(pg_weight_load(model, &graph->weights[i], &tensor), "initializer '%" PG_STR_FMT "'",
-                   PG_STR_ARG(graph->weights[i].name));
+        const pg_weight *weight = &graph->weights[i];
+        PG_TRY_CTX((may_stay(net->session, weight) ? pg_weight_view : pg_weight_load)(model, weight, &tensor),
+                   "initializer '%" PG_STR_FMT "'", PG_STR_ARG(weight->name));
         PG_TRY(add_weight(net, graph->weights[i].name, tensor));
     }
     for (size_t i = 0; i < graph->n_sparse_weights; i++) {
@@ -237,7 +245,8 @@ static pg_status add_node(pg_net *net, const pg_node *onnx)
     node->opset = opset_of(net, onnx->domain);
     node->function = pg_model_find_function(net->session->model, onnx->domain, onnx->op_type, onnx->overload);
     if (node->function == NULL) {
-        node->kernel = pg_kernel_find(onnx->domain, onnx->op_type, node->opset);
+        if (!pg_str_is(onnx->domain, "pg")) /* the engine's own operators are for its passes */
+            node->kernel = pg_kernel_find(onnx->domain, onnx->op_type, node->opset);
         if (node->kernel == NULL)
             return no_kernel(node);
     }

@@ -162,6 +162,51 @@ void pg_op_consume(pg_op *op, size_t i)
         ((uint8_t *)op->in_flags)[i] |= PG_IN_CONSUMED;
 }
 
+bool pg_op_in_file(const pg_op *op, size_t i)
+{
+    const pg_tensor *tensor = pg_op_in(op, i);
+    return tensor != NULL && pg_op_in_const(op, i) && tensor->buffer == NULL && tensor->data != NULL;
+}
+
+void pg_op_forget(const pg_op *op, size_t i)
+{
+    if (pg_op_in_file(op, i))
+        pg_model_forget(op->session->model, op->in[i]->tensor.data, pg_tensor_bytes(&op->in[i]->tensor));
+}
+
+pg_status pg_op_align(const pg_op *op, size_t i)
+{
+    return pg_op_in_file(op, i) ? pg_weight_align(op->session->model, &op->in[i]->tensor) : NULL;
+}
+
+/* ---- The common room ---- */
+
+void pg_op_room_size(const pg_op *op, uint64_t bytes)
+{
+    op->session->room_wanted = PG_MAX(op->session->room_wanted, bytes);
+}
+
+void pg_op_room_free(const pg_op *op)
+{
+    free(op->session->room);
+    op->session->room = NULL;
+    op->session->room_bytes = 0;
+}
+
+void *pg_op_room(const pg_op *op, uint64_t bytes)
+{
+    pg_session *session = op->session;
+    if (bytes <= session->room_bytes)
+        return session->room;
+    pg_op_room_free(op);
+    pg_op_room_size(op, bytes);
+    if (session->room_wanted > PTRDIFF_MAX - 64)
+        return NULL;
+    session->room = aligned_alloc(64, (session->room_wanted + 64) / 64 * 64);
+    session->room_bytes = session->room != NULL ? session->room_wanted : 0;
+    return session->room;
+}
+
 /* ---- Attributes ---- */
 
 static pg_status find_attr(const pg_op *op, const char *name, pg_attr_type type, const pg_attr **out)

@@ -146,6 +146,16 @@ static void find_last_uses(pg_plan *plan, pg_net *net)
 
 /* ---- Nodes ---- */
 
+/* Constants at any address get an aligned one, but where the kernel copies them itself. */
+static pg_status align_constants(const pg_plan_node *planned)
+{
+    static const unsigned any_address[] = {0, PG_KERNEL_ANY_ADDRESS_1, PG_KERNEL_ANY_ADDRESS_2};
+    for (size_t i = 0; i < planned->op.n_in; i++)
+        if (i >= PG_COUNT(any_address) || (planned->kernel->flags & any_address[i]) == 0)
+            PG_TRY(pg_op_align(&planned->op, i));
+    return NULL;
+}
+
 /* Replaces constant inputs in half types by float32 copies, made once for all their readers. */
 static pg_status widen_constants(pg_net *net, pg_plan_node *planned)
 {
@@ -266,7 +276,7 @@ static pg_status plan_node(pg_plan *plan, pg_net *net, pg_net_node *node, pg_pla
     *next_slot += (uint32_t)n_out;
     for (size_t i = 0; i < n_in; i++) {
         op->in[i] = resolve(net, node->node.inputs[i]);
-        if (pg_net_constant(net, node->node.inputs[i]) != NULL)
+        if (pg_net_weights(net, node->node.inputs[i]) != NULL)
             in_flags[i] = PG_IN_CONST;
     }
     for (size_t i = 0; i < n_out; i++) {
@@ -274,6 +284,7 @@ static pg_status plan_node(pg_plan *plan, pg_net *net, pg_net_node *node, pg_pla
         if (value != NULL && (value->n_uses > 0 || value->is_output || value->captured))
             out_flags[i] = PG_OUT_WANTED;
     }
+    PG_TRY(align_constants(planned));
     PG_TRY(plan_subgraphs(net, node, op));
     if (planned->kernel->flags & PG_KERNEL_HALF_VIA_F32)
         PG_TRY(widen_constants(net, planned));
@@ -309,8 +320,11 @@ pg_status pg_plan_build(pg_session *session, pg_net *net, pg_plan **out)
     }
     find_last_uses(plan, net);
     plan->outputs = PG_ARENA_ARRAY(&session->arena, pg_value *, net->n_outputs);
-    for (size_t i = 0; i < net->n_outputs; i++)
+    for (size_t i = 0; i < net->n_outputs; i++) {
         plan->outputs[i] = resolve(net, net->outputs[i]);
+        if (pg_net_weights(net, net->outputs[i]) != NULL && plan->outputs[i]->kind == PG_VALUE_TENSOR)
+            PG_TRY(pg_weight_align(session->model, &plan->outputs[i]->tensor));
+    }
     return NULL;
 }
 

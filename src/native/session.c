@@ -59,6 +59,7 @@ void pg_session_free(pg_session *session)
     pg_plan_free(session->plan);
     pg_arena_deinit(&session->arena);
     pg_pool_unref(session->pool);
+    free(session->room);
     pg_model_unref(session->model);
     free(session);
 }

@@ -194,6 +194,10 @@ const pg_function *pg_model_find_function(const pg_model *model, pg_str domain, 
  * order and suitably aligned, else decoded into a buffer. The model must outlive a borrowed tensor. Checks
  * that the stored size fits the dims. */
 PG_MUST_USE pg_status pg_weight_load(const pg_model *model, const pg_weight *weight, pg_tensor *out);
+/* The same, but raw and external elements stay where they are, at any address: for readers that copy. */
+PG_MUST_USE pg_status pg_weight_view(const pg_model *model, const pg_weight *weight, pg_tensor *out);
+/* Gives a borrowed tensor whose elements are not aligned for their type bytes of its own. */
+PG_MUST_USE pg_status pg_weight_align(const pg_model *model, pg_tensor *tensor);
 /* The bytes of a borrowed weight will hardly be read again: they leave this process's memory. */
 void pg_model_forget(const pg_model *model, const void *bytes, uint64_t size);
 /* Bytes the elements take, from type and dims; false on overflow. */

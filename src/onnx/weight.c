@@ -71,12 +71,6 @@ static pg_status load_bytes(const pg_weight *weight, pg_str bytes, pg_tensor *ou
         *out = (pg_tensor){0};
         return size_error(weight, bytes.len, need, "bytes");
     }
-    const pg_dtype_info *info = pg_dtype_get(weight->dtype);
-    unsigned alignment = info->bits / CHAR_BIT / (info->kind == PG_KIND_COMPLEX ? 2 : 1);
-    if (alignment <= 1 || (uintptr_t)bytes.ptr % alignment == 0)
-        return NULL;
-    PG_TRY(pg_tensor_alloc(out, weight->dtype, weight->rank, weight->dims));
-    memcpy(out->data, bytes.ptr, bytes.len);
     return NULL;
 }
 
@@ -139,13 +133,31 @@ static pg_status load(const pg_model *model, const pg_weight *weight, pg_tensor 
     return weight->dtype == PG_STRING ? load_strings(weight, out) : load_typed(weight, out);
 }
 
-pg_status pg_weight_load(const pg_model *model, const pg_weight *weight, pg_tensor *out)
+pg_status pg_weight_view(const pg_model *model, const pg_weight *weight, pg_tensor *out)
 {
     *out = (pg_tensor){0};
-    PG_TRY_CTX(load(model, weight, out), "while loading weight '%" PG_STR_FMT "'", PG_STR_ARG(weight->name));
-    if (weight->storage == PG_STORED_RAW && out->buffer != NULL) /* copied */
-        pg_model_forget(model, weight->raw.ptr, weight->raw.len);
+    return pg_status_context(load(model, weight, out), "while loading weight '%" PG_STR_FMT "'",
+                             PG_STR_ARG(weight->name));
+}
+
+pg_status pg_weight_align(const pg_model *model, pg_tensor *tensor)
+{
+    const pg_dtype_info *info = pg_dtype_get(tensor->dtype);
+    unsigned alignment = info->bits / CHAR_BIT / (info->kind == PG_KIND_COMPLEX ? 2 : 1);
+    if (tensor->buffer != NULL || alignment <= 1 || (uintptr_t)tensor->data % alignment == 0)
+        return NULL;
+    pg_tensor aligned;
+    PG_TRY(pg_tensor_copy(&aligned, tensor));
+    pg_model_forget(model, tensor->data, pg_tensor_bytes(tensor));
+    *tensor = aligned;
     return NULL;
+}
+
+pg_status pg_weight_load(const pg_model *model, const pg_weight *weight, pg_tensor *out)
+{
+    PG_TRY(pg_weight_view(model, weight, out));
+    return pg_status_context(pg_weight_align(model, out), "while loading weight '%" PG_STR_FMT "'",
+                             PG_STR_ARG(weight->name));
 }
 
 void pg_model_forget(const pg_model *model, const void *bytes, uint64_t size)

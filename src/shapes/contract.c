@@ -30,6 +30,8 @@ static pg_status read_term(pg_infer *c, pg_str term, size_t input, letters *seen
     const pg_dim *dims;
     bool dots;
     uint32_t named = count_letters(term, &dots);
+    if (dots && pg_str_contains(pg_str_sub(term, pg_str_find(term, '.') + 3, term.len), PG_STR("...")))
+        return pg_infer_err(c, "term %zu has more than one ellipsis", input);
     if (!pg_get_shape(pg_in(c, input), &rank, &dims)) {
         *known = false;
         return NULL;

@@ -7,13 +7,15 @@
 #include "native/ops/conv_onednn.h"
 #include "native/ops/conv_transpose.h"
 #include "native/ops/conv_winograd.h"
+#include "native/ops/packed.h"
 #include "native/internal.h"
 
-/* Weights packed once, when they are constant; those that may be wanted in one of two forms, when it is known
- * which. */
+/* Constant weights. Those that may be wanted in Winograd's form stay, and are packed when it is known which
+ * form is; the first run never makes that form of large weights, which takes longer than it saves. */
 typedef struct conv_state {
     conv_weights weights;
-    void *packed;
+    packed_weights packed;
+    const float *scale; /* of the weights of each output channel, or NULL */
     bool may_winograd;
     conv_winograd *winograd;
     bool use_onednn;
@@ -25,7 +27,7 @@ static void release_conv(void *state)
     conv_state *s = state;
     conv_onednn_free(&s->onednn);
     conv_winograd_free(s->winograd);
-    free(s->packed);
+    packed_free(&s->packed);
     free(s);
 }
 
@@ -36,16 +38,6 @@ static pg_status describe(const pg_op *op, const pg_tensor *w, pg_dtype dtype, c
         return pg_op_bad_type(op, 1);
     PG_TRY(pg_op_attr_i(op, "group", 1, &groups));
     return conv_weights_describe(op, w, groups, dtype, out);
-}
-
-static pg_status pack(const pg_op *op, const conv_weights *weights, const pg_tensor *w, void **out)
-{
-    *out = nn_alloc(weights->packed_bytes);
-    if (*out == NULL)
-        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
-                         (unsigned long long)weights->packed_bytes);
-    conv_weights_pack(weights, w, *out);
-    return NULL;
 }
 
 static pg_status may_winograd(const pg_op *op, const conv_weights *weights, const pg_tensor *w, bool *out)
@@ -63,25 +55,55 @@ static pg_status may_winograd(const pg_op *op, const conv_weights *weights, cons
     return NULL;
 }
 
+/* The engine's own attribute weight_scale: factors for output channels that are yet to be applied to weights
+ * in the model's file (optimize/fold_affine.c). */
+static pg_status read_scale(const pg_op *op, const conv_weights *weights, const float **out)
+{
+    size_t count = 0;
+    *out = NULL;
+    if (!pg_str_is(op->node->domain, "pg"))
+        return NULL;
+    PG_TRY(pg_op_attr_fs(op, "weight_scale", out, &count));
+    if (*out != NULL && (count != weights->out_channels || weights->dtype != PG_F32))
+        return pg_op_err(op, PG_ERR_INVALID, "attribute 'weight_scale' has %zu values for %zu channels",
+                         count, weights->out_channels);
+    return NULL;
+}
+
+/* The weights in the form that conv_run reads; *out is valid until `run` returns. */
+static pg_status pack(pg_op *op, conv_state *state, const pg_tensor *w, const void **out)
+{
+    void *room;
+    bool fresh;
+    PG_TRY(packed_room(op, &state->packed, &room, &fresh));
+    if (fresh) {
+        conv_weights_pack(&state->weights, w, state->scale, room);
+        packed_filled(op, &state->packed);
+    }
+    *out = room;
+    return NULL;
+}
+
 static pg_status prepare_conv(pg_op *op)
 {
     const pg_tensor *w = pg_op_in(op, 1);
     if (w == NULL)
         return NULL;
     conv_state made = {0};
+    const void *packed;
     const bool halves = op->bf16_factors && w->dtype == PG_F32;
     PG_TRY(describe(op, w, halves ? PG_BF16 : w->dtype, &made.weights));
-    made.use_onednn = conv_onednn_wanted(op, &made.weights);
+    PG_TRY(read_scale(op, &made.weights, &made.scale));
+    made.use_onednn = made.scale == NULL && conv_onednn_wanted(op, &made.weights);
+    if (made.use_onednn || halves) /* oneDNN's primitives are made from the weights when shapes are known */
+        PG_TRY(pg_op_align(op, 1));
     if (!made.use_onednn)
         PG_TRY(may_winograd(op, &made.weights, w, &made.may_winograd));
-    if (!made.may_winograd)
-        PG_TRY(pack(op, &made.weights, w, &made.packed));
     conv_state *state = PG_NEW(conv_state);
     *state = made;
     op->state = state;
-    if (!state->use_onednn && !state->may_winograd) /* they need the weights when shapes are known */
-        pg_op_consume(op, 1);
-    return NULL;
+    packed_begin(op, made.use_onednn ? 0 : 1u << 1, made.weights.packed_bytes, &state->packed);
+    return packed_is_due(&state->packed) && !made.may_winograd ? pack(op, state, w, &packed) : NULL;
 }
 
 /* The form of the weights for this input, made when it is first wanted. */
@@ -89,28 +111,26 @@ static pg_status choose_form(pg_op *op, conv_state *state, const pg_tensor *w, c
                              const conv_winograd **out)
 {
     *out = NULL;
-    if (!state->may_winograd)
-        return NULL;
-    const bool pays = conv_winograd_pays(job);
-    const bool first = state->packed == NULL && state->winograd == NULL;
-    conv_weights wide = state->weights;
-    wide.dtype = w->dtype;
-    if (pays && state->winograd == NULL)
-        PG_TRY(conv_winograd_new(op, &wide, w, &state->winograd));
-    if (!pays && state->packed == NULL)
-        PG_TRY(pack(op, &state->weights, w, &state->packed));
-    if (first && w->buffer == NULL)
-        pg_model_forget(op->session->model, w->data, pg_tensor_bytes(w));
-    *out = pays ? state->winograd : NULL;
-    job->packed = state->packed;
+    if (!state->may_winograd || state->packed.state == PACKED_NOT_YET || !conv_winograd_pays(job))
+        return pack(op, state, w, &job->packed);
+    if (state->winograd == NULL) {
+        conv_weights wide = state->weights;
+        wide.dtype = w->dtype;
+        pg_op_room_free(op);
+        PG_TRY(conv_winograd_new(op, &wide, w, state->scale, &state->winograd));
+        pg_op_forget(op, 1);
+    }
+    *out = state->winograd;
     return NULL;
 }
 
-static pg_status pack_now(pg_op *op, const pg_tensor *w, conv_state *out)
+static pg_status pack_now(pg_op *op, const pg_tensor *w, conv_weights *weights, const void **out)
 {
-    PG_TRY(describe(op, w, w->dtype, &out->weights));
-    PG_TRY(pg_op_scratch(op, out->weights.packed_bytes, &out->packed));
-    conv_weights_pack(&out->weights, w, out->packed);
+    void *room;
+    PG_TRY(describe(op, w, w->dtype, weights));
+    PG_TRY(pg_op_scratch(op, weights->packed_bytes, &room));
+    conv_weights_pack(weights, w, NULL, room);
+    *out = room;
     return NULL;
 }
 
@@ -175,17 +195,16 @@ static pg_status run_conv(pg_op *op)
 {
     PG_TRY(nn_need_floats(op, 2));
     const pg_tensor *x = pg_op_in(op, 0), *w = pg_op_in(op, 1), *bias = pg_op_in(op, 2);
-    conv_state now = {0};
+    conv_weights now;
     conv_state *state = op->state;
+    const conv_weights *weights = state != NULL ? &state->weights : &now;
     if (w->layout != PG_ROW_MAJOR)
         PG_TRY(nn_layout(op, 1, PG_ROW_MAJOR, &w));
-    if (state == NULL) {
-        PG_TRY(pack_now(op, w, &now));
-        state = &now;
-    }
-    const conv_weights *weights = &state->weights;
+    const void *packed = NULL;
+    if (state == NULL)
+        PG_TRY(pack_now(op, w, &now, &packed));
     PG_TRY(check_shapes(op, x, w, bias, weights));
-    conv_job job = {.weights = weights, .packed = state->packed, .bias = bias != NULL ? bias->data : NULL};
+    conv_job job = {.weights = weights, .packed = packed, .bias = bias != NULL ? bias->data : NULL};
     const size_t n = x->rank - 2u;
     PG_TRY(nn_window_read(op, n, weights->kernel + NN_SPATIAL - n, &job.window));
     nn_spatial(x, job.in);
@@ -202,15 +221,17 @@ static pg_status run_conv(pg_op *op)
         job.act = pg_act_none();
     pg_tensor *y;
     PG_TRY(nn_out_channels_last(op, fits ? 0 : op->n_out, x->dtype, rank, dims, &y));
-    if (weights->way != CONV_BY_GATHERING || state->use_onednn)
+    const bool use_onednn = state != NULL && state->use_onednn;
+    if (weights->way != CONV_BY_GATHERING || use_onednn)
         PG_TRY(nn_layout(op, 0, PG_CHANNELS_LAST, &x));
     job.x = x;
     job.y = y->data;
     bool done = false;
-    if (state->use_onednn && act.kind != PG_ACT_PRELU && pg_tensor_count(y) > 0)
+    if (use_onednn && act.kind != PG_ACT_PRELU && pg_tensor_count(y) > 0)
         PG_TRY(conv_onednn_run(&state->onednn, &job, w, &done));
-    const conv_winograd *winograd;
-    PG_TRY(choose_form(op, state, w, &job, &winograd));
+    const conv_winograd *winograd = NULL;
+    if (!done && state != NULL)
+        PG_TRY(choose_form(op, state, w, &job, &winograd));
     pg_tensor halves;
     if (winograd != NULL) {
         conv_weights wide = *weights;
@@ -225,9 +246,9 @@ static pg_status run_conv(pg_op *op)
 }
 
 enum { FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_LAYOUT };
-#define CONV(domain, name)                                              \
-    {                                                                   \
-        domain, name, 1, 0, run_conv, prepare_conv, release_conv, FLAGS \
+#define CONV(domain, name)                                                                        \
+    {                                                                                             \
+        domain, name, 1, 0, run_conv, prepare_conv, release_conv, FLAGS | PG_KERNEL_ANY_ADDRESS_1 \
     }
 #define TRANSPOSED(domain, name)                                                                      \
     {                                                                                                 \

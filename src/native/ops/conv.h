@@ -24,7 +24,8 @@ typedef struct conv_weights {
 /* `dtype` is the product's: the type of w, PG_BF16 for w of float32, or for 8-bit w that of x. */
 PG_MUST_USE pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t groups,
                                             pg_dtype dtype, conv_weights *out);
-void conv_weights_pack(const conv_weights *weights, const pg_tensor *w, void *packed);
+/* `scale` multiplies the (float32) weights of each output channel; NULL for 1. */
+void conv_weights_pack(const conv_weights *weights, const pg_tensor *w, const float *scale, void *packed);
 /* For 8-bit weights; sums has one element per output channel: see pg_gemm_pack_codes. */
 void conv_weights_pack_codes(const conv_weights *weights, const pg_tensor *w, void *packed, int32_t *sums);
 

@@ -138,7 +138,17 @@ void conv_weights_pack_codes(const conv_weights *w, const pg_tensor *tensor, voi
         pack_small(w, tensor, packed, sums);
 }
 
-void conv_weights_pack(const conv_weights *w, const pg_tensor *tensor, void *packed)
+static void pack_depthwise(const conv_weights *w, const char *from, const float *scale, float *to)
+{
+    for (size_t c = 0; c < w->groups; c++)
+        for (size_t t = 0; t < w->taps; t++) {
+            float x; /* may lie at any address */
+            memcpy(&x, from + (c * w->taps + t) * sizeof x, sizeof x);
+            to[t * w->groups + c] = scale != NULL ? x * scale[c] : x;
+        }
+}
+
+void conv_weights_pack(const conv_weights *w, const pg_tensor *tensor, const float *scale, void *packed)
 {
     const size_t group = w->out_per_group * w->in_per_group * w->taps * size_of(w->dtype);
     if (w->dtype == PG_BF16) {
@@ -146,17 +156,13 @@ void conv_weights_pack(const conv_weights *w, const pg_tensor *tensor, void *pac
         return;
     }
     if (w->way == CONV_DEPTHWISE) {
-        const float *from = tensor->data;
-        float *to = packed;
-        for (size_t c = 0; c < w->groups; c++)
-            for (size_t t = 0; t < w->taps; t++)
-                to[t * w->groups + c] = from[c * w->taps + t];
+        pack_depthwise(w, tensor->data, scale, packed);
         return;
     }
     for (size_t g = 0; g < w->groups; g++)
-        pg_gemm_pack_taps(w->dtype, w->taps, w->in_per_group, w->out_per_group,
-                          (const char *)tensor->data + g * group, NULL,
-                          (char *)packed + g * w->packed_group_bytes);
+        pg_gemm_pack_taps(
+            w->dtype, w->taps, w->in_per_group, w->out_per_group, (const char *)tensor->data + g * group,
+            scale != NULL ? scale + g * w->out_per_group : NULL, (char *)packed + g * w->packed_group_bytes);
 }
 
 /* ---- Products ---- */

@@ -72,16 +72,20 @@ static void transform_sample(const transform_job *job, size_t s, float *out)
     }
 }
 
-static void collect_plane(const conv_weights *w, const float *from, float *planes)
+/* `from` may lie at any address. */
+static void collect_planes(const conv_weights *w, const char *from, const float *scale, float *planes)
 {
     const size_t count = w->out_channels * w->in_per_group;
     for (size_t t = 0; t < w->taps; t++)
-        for (size_t i = 0; i < count; i++)
-            planes[t * count + i] = from[i * w->taps + t];
+        for (size_t i = 0; i < count; i++) {
+            float x;
+            memcpy(&x, from + (i * w->taps + t) * sizeof x, sizeof x);
+            planes[t * count + i] = scale != NULL ? x * scale[i / w->in_per_group] : x;
+        }
 }
 
 pg_status conv_winograd_new(const pg_op *op, const conv_weights *w, const pg_tensor *tensor,
-                            conv_winograd **out)
+                            const float *scale, conv_winograd **out)
 {
     conv_winograd made = {.height = samples_for(w->kernel[1]), .width = samples_for(w->kernel[2])};
     const size_t samples = made.height * made.width;
@@ -100,7 +104,7 @@ pg_status conv_winograd_new(const pg_op *op, const conv_weights *w, const pg_ten
         weight_factors(made.height, (size_t)w->kernel[1], job.rows);
     if (made.width > 1)
         weight_factors(made.width, (size_t)w->kernel[2], job.columns);
-    collect_plane(w, tensor->data, planes);
+    collect_planes(w, tensor->data, scale, planes);
     float *sample = planes + w->taps * count;
     for (size_t s = 0; s < samples; s++) {
         transform_sample(&job, s, sample);

@@ -20,9 +20,10 @@ typedef struct conv_winograd {
 bool conv_winograd_fits(const conv_weights *weights, const nn_window *window);
 /* True when there are enough results for it to pay. */
 bool conv_winograd_pays(const conv_job *job);
-/* Transforms and packs the weights of a convolution that fits. */
+/* Transforms and packs the weights of a convolution that fits, at any address, each output channel times its
+ * scale (NULL: 1). */
 PG_MUST_USE pg_status conv_winograd_new(const pg_op *op, const conv_weights *weights, const pg_tensor *w,
-                                        conv_winograd **out);
+                                        const float *scale, conv_winograd **out);
 void conv_winograd_free(conv_winograd *winograd); /* NULL is fine */
 /* The input is channels-last; `job->packed` is not looked at. Asks for scratch memory. */
 PG_MUST_USE pg_status conv_winograd_run(pg_op *op, const conv_winograd *winograd, const conv_job *job);

@@ -6,19 +6,20 @@
 #include "native/gemm.h"
 #include "native/ops/linear.h"
 #include "native/ops/nn.h"
+#include "native/ops/packed.h"
 
-/* Constant right-hand matrices, packed once: `count` of them, one after the other. */
+/* Constant right-hand matrices: some of them, one after the other. */
 typedef struct packed_b {
     pg_dtype dtype; /* of the product: that of B, or PG_BF16 */
-    void *data;
+    packed_weights packed;
     uint64_t stride; /* bytes from one to the next */
 } packed_b;
 
 static void release_packed(void *state)
 {
-    packed_b *packed = state;
-    free(packed->data);
-    free(packed);
+    packed_b *b = state;
+    packed_free(&b->packed);
+    free(b);
 }
 
 static size_t size_of(pg_dtype dtype)
@@ -197,29 +198,48 @@ static pg_status factors_of(pg_op *op, pg_dtype dtype, const void *a, uint64_t c
     return NULL;
 }
 
+/* Prepares for `count` constant matrices, k x n. */
+static pg_status new_state(pg_op *op, const pg_tensor *b, size_t k, size_t n, size_t count, packed_b **out)
+{
+    packed_b made = {.dtype = factor_type(op, b)};
+    uint64_t bytes;
+    PG_TRY(room_for(op, made.dtype, k, n, count, &made.stride, &bytes));
+    if (made.dtype == PG_BF16)
+        PG_TRY(pg_op_align(op, 1));
+    packed_begin(op, 1u << 1, bytes, &made.packed);
+    *out = PG_NEW(packed_b);
+    **out = made;
+    op->state = *out;
+    return NULL;
+}
+
+/* The matrices of a constant B, which `b` describes. */
+static pg_status packed_matrices(pg_op *op, packed_b *state, const pg_tensor *b, void **out)
+{
+    bool fresh;
+    PG_TRY(packed_room(op, &state->packed, out, &fresh));
+    if (!fresh)
+        return NULL;
+    const product p = {.k = (size_t)b->dims[b->rank == 1 ? 0 : b->rank - 2],
+                       .n = b->rank == 1 ? 1 : (size_t)b->dims[b->rank - 1]};
+    pack_batches(
+        &(batch_job){.p = &p, .dtype = state->dtype, .b = b->data, .room = *out, .stride = state->stride}, 0,
+        matrices_of(b));
+    packed_filled(op, &state->packed);
+    return NULL;
+}
+
 static pg_status prepare_matmul(pg_op *op)
 {
     const pg_tensor *b = pg_op_in(op, 1);
     if (b == NULL || b->rank == 0 || !nn_is_float(b->dtype))
         return NULL;
     const size_t k = (size_t)b->dims[b->rank == 1 ? 0 : b->rank - 2];
-    const size_t n = b->rank == 1 ? 1 : (size_t)b->dims[b->rank - 1], count = matrices_of(b);
-    uint64_t bytes;
-    packed_b packed = {.dtype = factor_type(op, b)};
-    PG_TRY(room_for(op, packed.dtype, k, n, count, &packed.stride, &bytes));
-    packed.data = nn_alloc(bytes);
-    if (packed.data == NULL)
-        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
-                         (unsigned long long)bytes);
-    product p = {.k = k, .n = n};
-    batch_job job = {
-        .p = &p, .dtype = packed.dtype, .b = b->data, .room = packed.data, .stride = packed.stride};
-    pack_batches(&job, 0, count);
-    packed_b *state = PG_NEW(packed_b);
-    *state = packed;
-    op->state = state;
-    pg_op_consume(op, 1);
-    return NULL;
+    const size_t n = b->rank == 1 ? 1 : (size_t)b->dims[b->rank - 1];
+    packed_b *state;
+    void *packed;
+    PG_TRY(new_state(op, b, k, n, matrices_of(b), &state));
+    return packed_is_due(&state->packed) ? packed_matrices(op, state, b, &packed) : NULL;
 }
 
 static pg_status multiply_floats(pg_op *op, product *p, const pg_tensor *a, const pg_tensor *b, void *c,
@@ -232,18 +252,19 @@ static pg_status multiply_floats(pg_op *op, product *p, const pg_tensor *a, cons
     job.a = a->data;
     job.b = b->data;
     job.c = c;
-    const packed_b *state = op->state;
+    packed_b *state = op->state;
+    void *room;
     if (state != NULL) {
         const void *from;
         PG_TRY(factors_of(op, state->dtype, a->data, pg_tensor_count(a), &from));
+        PG_TRY(packed_matrices(op, state, b, &room));
         job.dtype = state->dtype;
         job.a = from;
-        job.room = state->data;
+        job.room = room;
         job.stride = state->stride;
     } else {
         const size_t count = matrices_of(b);
         uint64_t bytes;
-        void *room;
         PG_TRY(room_for(op, a->dtype, p->k, p->n, count, &job.stride, &bytes));
         PG_TRY(pg_op_scratch(op, bytes + 64, &room));
         job.room = room;
@@ -351,6 +372,21 @@ static pg_status read_gemm(const pg_op *op, gemm_options *out)
     return nn_activation(op, &out->act);
 }
 
+static pg_status packed_gemm(pg_op *op, packed_b *state, const pg_tensor *b, const gemm_options *o,
+                             const void **out)
+{
+    void *room;
+    bool fresh;
+    PG_TRY(packed_room(op, &state->packed, &room, &fresh));
+    if (fresh) {
+        pg_gemm_pack(state->dtype, (size_t)b->dims[o->trans_b], (size_t)b->dims[!o->trans_b], b->data,
+                     (size_t)b->dims[1], o->trans_b, (double)o->alpha, room);
+        packed_filled(op, &state->packed);
+    }
+    *out = room;
+    return NULL;
+}
+
 static pg_status prepare_gemm(pg_op *op)
 {
     const pg_tensor *b = pg_op_in(op, 1);
@@ -358,21 +394,10 @@ static pg_status prepare_gemm(pg_op *op)
     PG_TRY(read_gemm(op, &options));
     if (b == NULL || b->rank != 2 || !nn_is_float(b->dtype))
         return NULL;
-    const size_t k = (size_t)b->dims[options.trans_b], n = (size_t)b->dims[!options.trans_b];
-    uint64_t bytes;
-    packed_b packed = {.dtype = factor_type(op, b)};
-    PG_TRY(room_for(op, packed.dtype, k, n, 1, &packed.stride, &bytes));
-    packed.data = nn_alloc(bytes);
-    if (packed.data == NULL)
-        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
-                         (unsigned long long)bytes);
-    pg_gemm_pack(packed.dtype, k, n, b->data, (size_t)b->dims[1], options.trans_b, (double)options.alpha,
-                 packed.data);
-    packed_b *state = PG_NEW(packed_b);
-    *state = packed;
-    op->state = state;
-    pg_op_consume(op, 1);
-    return NULL;
+    packed_b *state;
+    const void *packed;
+    PG_TRY(new_state(op, b, (size_t)b->dims[options.trans_b], (size_t)b->dims[!options.trans_b], 1, &state));
+    return packed_is_due(&state->packed) ? packed_gemm(op, state, b, &options, &packed) : NULL;
 }
 
 /* beta C spread over the whole result; *bias instead when C is one row, taken as it is when beta is 1. */
@@ -472,9 +497,9 @@ static pg_status run_gemm(pg_op *op)
         g.a = turned;
     }
     if (op->state != NULL) {
-        const packed_b *packed = op->state;
-        g.dtype = packed->dtype;
-        g.b = packed->data;
+        packed_b *state = op->state;
+        g.dtype = state->dtype;
+        PG_TRY(packed_gemm(op, state, b, &o, &g.b));
         PG_TRY(factors_of(op, g.dtype, g.a, m * k, &g.a));
     } else {
         uint64_t stride, bytes;
@@ -488,10 +513,11 @@ static pg_status run_gemm(pg_op *op)
     return NULL;
 }
 
+enum { FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_ADDRESS_1 };
 const pg_kernel pg_kernels_matmul[] = {
-    {"", "MatMul", 1, 0, run_matmul, prepare_matmul, release_packed, PG_KERNEL_HALF_VIA_F32},
-    {"pg", "FusedMatMul", 1, 0, run_fused_matmul, prepare_matmul, release_packed, PG_KERNEL_HALF_VIA_F32},
-    {"", "Gemm", 1, 0, run_gemm, prepare_gemm, release_packed, PG_KERNEL_HALF_VIA_F32},
-    {"pg", "FusedGemm", 1, 0, run_gemm, prepare_gemm, release_packed, PG_KERNEL_HALF_VIA_F32},
+    {"", "MatMul", 1, 0, run_matmul, prepare_matmul, release_packed, FLAGS},
+    {"pg", "FusedMatMul", 1, 0, run_fused_matmul, prepare_matmul, release_packed, FLAGS},
+    {"", "Gemm", 1, 0, run_gemm, prepare_gemm, release_packed, FLAGS},
+    {"pg", "FusedGemm", 1, 0, run_gemm, prepare_gemm, release_packed, FLAGS},
     {0},
 };

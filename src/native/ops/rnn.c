@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/threads.h"
+#include "native/ops/packed.h"
 
 enum { IN_X, IN_W, IN_R, IN_B, IN_LENGTHS, IN_H, IN_C, IN_P };
 
@@ -16,7 +17,7 @@ typedef struct rnn_weights {
     size_t gates, hidden, inputs, directions;
     bool cut;
     uint64_t w_bytes, r_bytes, r_tail; /* per direction; r_tail: where the second part begins */
-    char *memory;
+    packed_weights packed;
 } rnn_weights;
 
 static size_t size_of(pg_dtype dtype)
@@ -51,12 +52,12 @@ static pg_status describe_weights(const pg_op *op, const rnn_options *o, const p
     return NULL;
 }
 
-static void pack_weights(const rnn_weights *s, const pg_tensor *w, const pg_tensor *r)
+static void pack_weights(const rnn_weights *s, const pg_tensor *w, const pg_tensor *r, char *memory)
 {
     const size_t rows = s->gates * s->hidden, size = size_of(s->dtype);
     const size_t head = s->cut ? rows - s->hidden : rows;
     for (size_t d = 0; d < s->directions; d++) {
-        char *to = s->memory + d * (s->w_bytes + s->r_bytes);
+        char *to = memory + d * (s->w_bytes + s->r_bytes);
         const char *from_w = (const char *)w->data + d * rows * s->inputs * size;
         const char *from_r = (const char *)r->data + d * rows * s->hidden * size;
         pg_gemm_pack(s->dtype, s->inputs, rows, from_w, s->inputs, true, 1, to);
@@ -70,7 +71,7 @@ static void pack_weights(const rnn_weights *s, const pg_tensor *w, const pg_tens
 static void release_weights(void *state)
 {
     rnn_weights *s = state;
-    free(s->memory);
+    packed_free(&s->packed);
     free(s);
 }
 
@@ -88,6 +89,21 @@ static void default_hidden(rnn_options *o, const pg_tensor *r)
         o->hidden = (size_t)r->dims[2];
 }
 
+/* Where constant weights are packed, until `run` returns. */
+static pg_status packed(pg_op *op, rnn_weights *state, const pg_tensor *w, const pg_tensor *r,
+                        const char **out)
+{
+    void *room;
+    bool fresh;
+    PG_TRY(packed_room(op, &state->packed, &room, &fresh));
+    if (fresh) {
+        pack_weights(state, w, r, room);
+        packed_filled(op, &state->packed);
+    }
+    *out = room;
+    return NULL;
+}
+
 static pg_status prepare(pg_op *op)
 {
     const pg_tensor *w = pg_op_in(op, IN_W), *r = pg_op_in(op, IN_R);
@@ -96,20 +112,15 @@ static pg_status prepare(pg_op *op)
     rnn_options o;
     rnn_weights weights;
     uint64_t bytes;
+    const char *memory;
     PG_TRY(rnn_read_options(op, kind_of(op), &o));
     default_hidden(&o, r);
     PG_TRY(describe_weights(op, &o, w, r, &weights, &bytes));
-    weights.memory = nn_alloc(bytes);
-    if (weights.memory == NULL)
-        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
-                         (unsigned long long)bytes);
-    pack_weights(&weights, w, r);
     rnn_weights *state = PG_NEW(rnn_weights);
     *state = weights;
     op->state = state;
-    pg_op_consume(op, IN_W);
-    pg_op_consume(op, IN_R);
-    return NULL;
+    packed_begin(op, 1u << IN_W | 1u << IN_R, bytes, &state->packed);
+    return packed_is_due(&state->packed) ? packed(op, state, w, r, &memory) : NULL;
 }
 
 /* ---- Running ---- */
@@ -119,6 +130,7 @@ typedef struct rnn_run {
     const rnn_options *o;
     size_t direction;
     const rnn_weights *w;
+    const char *packed;
     pg_dtype dtype;
     size_t size, steps, batch, rows; /* rows = gates * hidden */
     const char *x, *bias, *peephole;
@@ -181,9 +193,9 @@ static size_t time_of(const rnn_run *r, size_t s, size_t b, bool reverse)
     return s < length && reverse ? length - 1 - s : s;
 }
 
-static const char *packed_weights(const rnn_run *r)
+static const char *packed_direction(const rnn_run *r)
 {
-    return r->w->memory + r->direction * (r->w->w_bytes + r->w->r_bytes);
+    return r->packed + r->direction * (r->w->w_bytes + r->w->r_bytes);
 }
 
 static char *output_of(const rnn_run *r, size_t direction, size_t t, size_t b)
@@ -256,7 +268,7 @@ static void update_state(const rnn_run *r, size_t direction, size_t b, const rnn
 static void project(const rnn_run *r)
 {
     sum_biases(r, r->direction);
-    multiply(r, r->steps * r->batch, r->rows, r->w->inputs, r->x, packed_weights(r), r->bias_sum, NULL, 0,
+    multiply(r, r->steps * r->batch, r->rows, r->w->inputs, r->x, packed_direction(r), r->bias_sum, NULL, 0,
              r->projected, r->rows);
 }
 
@@ -279,7 +291,7 @@ static void run_steps(const rnn_run *run)
     const rnn_options *o = r.o;
     const size_t n = o->hidden, direction = r.direction;
     const bool reverse = direction == 1 || o->reverse_first;
-    const char *packed_r = packed_weights(&r) + r.w->w_bytes;
+    const char *packed_r = packed_direction(&r) + r.w->w_bytes;
     const rnn_act *acts = o->acts[direction];
     for (size_t s = 0; s < r.steps; s++) {
         take_gates(&r, s, reverse);
@@ -414,9 +426,11 @@ static pg_status run(pg_op *op)
         void *memory;
         PG_TRY(describe_weights(op, &o, pg_op_in(op, IN_W), pg_op_in(op, IN_R), &now, &bytes));
         PG_TRY(pg_op_scratch(op, bytes + 64, &memory));
-        now.memory = memory;
-        pack_weights(&now, pg_op_in(op, IN_W), pg_op_in(op, IN_R));
+        pack_weights(&now, pg_op_in(op, IN_W), pg_op_in(op, IN_R), memory);
         r.w = &now;
+        r.packed = memory;
+    } else {
+        PG_TRY(packed(op, op->state, pg_op_in(op, IN_W), pg_op_in(op, IN_R), &r.packed));
     }
     if (x->rank != 3 || (size_t)x->dims[2] != r.w->inputs)
         return pg_op_err(op, PG_ERR_INVALID, "the input is not a sequence of batches of %zu values",
@@ -452,9 +466,10 @@ static pg_status run(pg_op *op)
     return NULL;
 }
 
+enum { FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_ADDRESS_1 | PG_KERNEL_ANY_ADDRESS_2 };
 const pg_kernel pg_kernels_rnn[] = {
-    {"", "LSTM", 1, 0, run, prepare, release_weights, PG_KERNEL_HALF_VIA_F32},
-    {"", "GRU", 1, 0, run, prepare, release_weights, PG_KERNEL_HALF_VIA_F32},
-    {"", "RNN", 1, 0, run, prepare, release_weights, PG_KERNEL_HALF_VIA_F32},
+    {"", "LSTM", 1, 0, run, prepare, release_weights, FLAGS},
+    {"", "GRU", 1, 0, run, prepare, release_weights, FLAGS},
+    {"", "RNN", 1, 0, run, prepare, release_weights, FLAGS},
     {0},
 };

@@ -1,5 +1,7 @@
 /* Scalings and shifts after a convolution become part of its weights and bias: BatchNormalization with known
- * statistics, and Mul, Div, Add, Sub with a constant per channel or for all. */
+ * statistics, and Mul, Div, Add, Sub with a constant per channel or for all. Weights that lie in the model's
+ * file are not copied for it: the factors become an attribute, weight_scale, and are applied when the weights
+ * are packed. */
 #include <math.h>
 
 #include "base/alloc.h"
@@ -12,9 +14,10 @@ typedef struct affine {
     double *scale, *shift;
 } affine;
 
+/* The engine's own FusedConv is what this pass made of a Conv before. */
 static bool is_convolution(const pg_net_node *node)
 {
-    return pg_net_is(node, "Conv") || pg_net_is(node, "ConvTranspose");
+    return pg_net_is(node, "Conv") || pg_net_is(node, "ConvTranspose") || net_is_own(node, "FusedConv");
 }
 
 /* A constant operand of shape (), (1,), (C, 1, ...) or (1, C, 1, ...) beside a result of `rank` dims. */
@@ -122,30 +125,77 @@ static pg_status take_or_copy(pg_net *net, pg_str name, pg_tensor *out)
     return NULL;
 }
 
-static pg_status scaled_weights(pg_net *net, const pg_net_node *conv, const affine *a, pg_str *w_name,
-                                pg_str *b_name)
+/* A convolution with other weights and the new bias, under new names. */
+static pg_status scaled_weights(pg_net *net, const pg_net_node *conv, const affine *a, pg_str *w_name)
 {
-    const pg_tensor *w = net_floats(net, net_in(conv, 1)), *b = net_floats(net, net_in(conv, 2));
     const bool transposed = pg_net_is(conv, "ConvTranspose");
-    const size_t groups = (size_t)net_attr_i(conv, "group", 1), count = (size_t)pg_tensor_count(w);
-    pg_tensor new_w, new_b;
-    PG_TRY(take_or_copy(net, net_in(conv, 1), &new_w));
-    w = &new_w;
-    pg_status status = pg_tensor_alloc(&new_b, w->dtype, 1, (int64_t[]){(int64_t)a->channels});
-    if (status != NULL) {
-        pg_tensor_deinit(&new_w);
-        return status;
-    }
-    const size_t run =
-        count / (size_t)w->dims[0] / (transposed ? (size_t)w->dims[1] : 1); /* of one channel */
+    const size_t groups = (size_t)net_attr_i(conv, "group", 1);
+    pg_tensor w;
+    PG_TRY(take_or_copy(net, net_in(conv, 1), &w));
+    const size_t count = (size_t)pg_tensor_count(&w);
+    const size_t run = count / (size_t)w.dims[0] / (transposed ? (size_t)w.dims[1] : 1); /* of one channel */
     for (size_t i = 0; i < count; i += run)
-        scale_run(&new_w, i, run, a->scale[channel_of(w, transposed, groups, i)]);
-    for (size_t c = 0; c < a->channels; c++)
-        put(&new_b, c, (b != NULL ? net_get(b, c) : 0) * a->scale[c] + a->shift[c]);
+        scale_run(&w, i, run, a->scale[channel_of(&w, transposed, groups, i)]);
     *w_name = pg_net_fresh_name(net, net_in(conv, 1));
+    pg_net_add_constant(net, *w_name, pg_value_of_tensor(w));
+    return NULL;
+}
+
+static pg_status scaled_bias(pg_net *net, const pg_net_node *conv, const affine *a, pg_dtype dtype,
+                             pg_str *b_name)
+{
+    const pg_tensor *b = net_floats(net, net_in(conv, 2));
+    pg_tensor bias;
+    PG_TRY(pg_tensor_alloc(&bias, dtype, 1, (int64_t[]){(int64_t)a->channels}));
+    for (size_t c = 0; c < a->channels; c++)
+        put(&bias, c, (b != NULL ? net_get(b, c) : 0) * a->scale[c] + a->shift[c]);
     *b_name = pg_net_fresh_name(net, net_out(conv));
-    pg_net_add_constant(net, *w_name, pg_value_of_tensor(new_w));
-    pg_net_add_constant(net, *b_name, pg_value_of_tensor(new_b));
+    pg_net_add_constant(net, *b_name, pg_value_of_tensor(bias));
+    return NULL;
+}
+
+/* Large float32 weights of a Conv that lie in the model's file, and are packed as float32. */
+static bool stays_in_file(const pg_net *net, const pg_net_node *conv, const pg_tensor *w)
+{
+    enum { LARGE = 16 * 1024 }; /* elements */
+    return !net->session->options.bfloat16 && !pg_net_is(conv, "ConvTranspose") && w->dtype == PG_F32 &&
+           w->buffer == NULL && pg_tensor_count(w) >= LARGE;
+}
+
+/* The node's attributes with weight_scale multiplied by the factors. */
+static pg_attr *scaled_attrs(pg_net *net, const pg_net_node *conv, const affine *a, size_t *n_attrs)
+{
+    pg_arena *arena = &net->session->arena;
+    pg_attr *attrs = PG_ARENA_ARRAY(arena, pg_attr, conv->node.n_attrs + 1);
+    float *scale = PG_ARENA_ARRAY(arena, float, a->channels);
+    const float *before = NULL;
+    *n_attrs = 0;
+    for (size_t i = 0; i < conv->node.n_attrs; i++)
+        if (pg_str_is(conv->node.attrs[i].name, "weight_scale"))
+            before = conv->node.attrs[i].floats;
+        else
+            attrs[(*n_attrs)++] = conv->node.attrs[i];
+    for (size_t c = 0; c < a->channels; c++)
+        scale[c] = (float)(a->scale[c] * (before != NULL ? (double)before[c] : 1));
+    attrs[(*n_attrs)++] = (pg_attr){
+        .name = PG_STR("weight_scale"), .type = PG_ATTR_FLOATS, .floats = scale, .count = a->channels};
+    return attrs;
+}
+
+static pg_status apply(pg_net *net, pg_net_node *conv, const affine *a)
+{
+    const pg_tensor *w = net_float_weights(net, net_in(conv, 1));
+    pg_str inputs[3] = {net_in(conv, 0), net_in(conv, 1)};
+    PG_TRY(scaled_bias(net, conv, a, w->dtype, &inputs[2]));
+    if (net_is_own(conv, "FusedConv") || stays_in_file(net, conv, w)) {
+        size_t n_attrs;
+        const pg_attr *attrs = scaled_attrs(net, conv, a, &n_attrs);
+        pg_net_rewrite(net, conv, "pg", "FusedConv", inputs, 3, attrs, n_attrs);
+        return NULL;
+    }
+    PG_TRY(scaled_weights(net, conv, a, &inputs[1]));
+    const char *op_type = pg_net_is(conv, "ConvTranspose") ? "ConvTranspose" : "Conv";
+    pg_net_rewrite(net, conv, "", op_type, inputs, 3, conv->node.attrs, conv->node.n_attrs);
     return NULL;
 }
 
@@ -154,7 +204,7 @@ static pg_status fold_reader(pg_net *net, pg_net_node *conv, bool *changed)
 {
     *changed = false;
     pg_net_node *reader = pg_net_only_consumer(net, net_out(conv));
-    const pg_tensor *w = net_floats(net, net_in(conv, 1));
+    const pg_tensor *w = net_float_weights(net, net_in(conv, 1));
     const bool transposed = pg_net_is(conv, "ConvTranspose");
     const int64_t groups = net_attr_i(conv, "group", 1);
     if (reader == NULL || w == NULL || w->rank < 3 || groups < 1 || pg_tensor_count(w) == 0 ||
@@ -169,14 +219,10 @@ static pg_status fold_reader(pg_net *net, pg_net_node *conv, bool *changed)
     pg_status status = NULL;
     if (read_elementwise(net, reader, net_out(conv), w->rank, &a) ||
         read_batch_norm(net, reader, net_out(conv), &a)) {
-        pg_str inputs[3] = {net_in(conv, 0)};
-        status = scaled_weights(net, conv, &a, &inputs[1], &inputs[2]);
-        if (status == NULL) {
-            const char *op_type = transposed ? "ConvTranspose" : "Conv";
-            pg_net_rewrite(net, conv, "", op_type, inputs, 3, conv->node.attrs, conv->node.n_attrs);
+        status = apply(net, conv, &a);
+        *changed = status == NULL;
+        if (*changed)
             pg_net_absorb(net, conv, reader);
-            *changed = true;
-        }
     }
     free(a.scale);
     free(a.shift);

@@ -25,13 +25,13 @@ static bool has_activation(const pg_net_node *node)
 /* A value that is one of the constants of floating point: only then do types agree for certain. */
 static bool is_float_product(const pg_net *net, const pg_net_node *node)
 {
-    return net_floats(net, net_in(node, 1)) != NULL;
+    return net_float_weights(net, net_in(node, 1)) != NULL;
 }
 
 /* MatMul(A, constant B) + constant of one value per column of B. */
 static bool take_bias(pg_net *net, pg_net_node *node)
 {
-    const pg_tensor *b = net_floats(net, net_in(node, 1));
+    const pg_tensor *b = net_float_weights(net, net_in(node, 1));
     pg_net_node *add = net_only_reader(net, node, "Add");
     if (!pg_net_is(node, "MatMul") || add == NULL || b == NULL || b->rank != 2)
         return false;
@@ -85,7 +85,7 @@ static bool take_activation(pg_net *net, pg_net_node *node)
 static bool take_slopes(pg_net *net, pg_net_node *node)
 {
     const char *op_type = fused_name(node);
-    const pg_tensor *w = net_floats(net, net_in(node, 1));
+    const pg_tensor *w = net_float_weights(net, net_in(node, 1));
     pg_net_node *prelu = net_only_reader(net, node, "PRelu");
     if (op_type == NULL || strcmp(op_type, "FusedConv") != 0 || w == NULL || prelu == NULL ||
         has_activation(node) || net_in(node, 3).len > 0 || net_attr_i(node, "group", 1) != 1 ||

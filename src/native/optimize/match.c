@@ -6,14 +6,23 @@
 
 /* ---- Constants ---- */
 
-const pg_tensor *net_floats(const pg_net *net, pg_str name)
+static const pg_tensor *as_floats(const pg_value *value)
 {
-    const pg_value *value = pg_net_constant(net, name);
     if (value == NULL || value->kind != PG_VALUE_TENSOR)
         return NULL;
     const pg_dtype dtype = value->tensor.dtype;
     return (dtype == PG_F32 || dtype == PG_F64) && value->tensor.layout == PG_ROW_MAJOR ? &value->tensor
                                                                                         : NULL;
+}
+
+const pg_tensor *net_floats(const pg_net *net, pg_str name)
+{
+    return as_floats(pg_net_constant(net, name));
+}
+
+const pg_tensor *net_float_weights(const pg_net *net, pg_str name)
+{
+    return as_floats(pg_net_weights(net, name));
 }
 
 double net_get(const pg_tensor *t, size_t i)

@@ -10,6 +10,8 @@ bool net_scalar(const pg_net *net, pg_str name, double *out);
 bool net_scalar_is(const pg_net *net, pg_str name, double value); /* within float32's precision */
 /* A constant tensor, float32 or float64; NULL otherwise. */
 const pg_tensor *net_floats(const pg_net *net, pg_str name);
+/* The same where only type and dims are looked at: large weights then stay in their file. */
+const pg_tensor *net_float_weights(const pg_net *net, pg_str name);
 double net_get(const pg_tensor *floats, size_t i);
 
 /* Input i of a node; empty when it has none. */
