@@ -124,6 +124,8 @@ pg_status pool_run_max_roi(pg_op *op)
     return NULL;
 }
 
+enum { MOST_SAMPLES = 256 }; /* of an output pixel along an axis, when the model states their number */
+
 typedef struct roi_align {
     int64_t height, width, out_h, out_w, ratio;
     double scale, shift;
@@ -155,22 +157,42 @@ static bool sample(const roi_align *r, const double *plane, double y, double x, 
     return true;
 }
 
-static double align_cell(const roi_align *r, const double *plane, double y, double x, double cell_h,
-                         double cell_w, int64_t grid_h, int64_t grid_w)
+/* The samples of a cell along one axis: `count` of them, of which [begin, end) may meet the image. A region may
+ * be far larger than the image, so the others are not visited. */
+typedef struct samples {
+    double count, step;
+    int64_t begin, end;
+} samples;
+
+static samples samples_along(const roi_align *r, double first, double cell, int64_t size)
 {
-    double sum = 0, best = 0;
-    bool any = false;
-    for (int64_t i = 0; i < grid_h; i++)
-        for (int64_t j = 0; j < grid_w; j++) {
+    samples s = {.count = r->ratio > 0 ? (double)r->ratio : fmin(fmax(ceil(cell), 0), 1e15)};
+    s.step = cell / PG_MAX(s.count, 1.0);
+    s.end = (int64_t)s.count;
+    if (r->ratio == 0 && s.step > 0) {
+        s.begin = (int64_t)fmin(fmax(floor((-1 - first) / s.step) - 1, 0), s.count);
+        s.end = (int64_t)fmin(fmax(ceil(((double)size - first) / s.step) + 1, (double)s.begin), s.count);
+    }
+    return s;
+}
+
+static double align_cell(const roi_align *r, const double *plane, double y, double x, double cell_h,
+                         double cell_w)
+{
+    const samples down = samples_along(r, y, cell_h, r->height),
+                  across = samples_along(r, x, cell_w, r->width);
+    double sum = 0, best = -INFINITY;
+    for (int64_t i = down.begin; i < down.end; i++)
+        for (int64_t j = across.begin; j < across.end; j++) {
             double v[4] = {0, 0, 0, 0};
-            sample(r, plane, y + ((double)i + 0.5) * cell_h / (double)grid_h,
-                   x + ((double)j + 0.5) * cell_w / (double)grid_w, v);
-            const double top = fmax(fmax(v[0], v[1]), fmax(v[2], v[3]));
-            best = any ? fmax(best, top) : top;
-            any = true;
+            sample(r, plane, y + ((double)i + 0.5) * down.step, x + ((double)j + 0.5) * across.step, v);
+            best = fmax(best, fmax(fmax(v[0], v[1]), fmax(v[2], v[3])));
             sum += v[0] + v[1] + v[2] + v[3];
         }
-    return r->maximum ? best : sum / (double)PG_MAX(grid_h * grid_w, (int64_t)1);
+    if (!r->maximum)
+        return sum / PG_MAX(down.count * across.count, 1.0);
+    const double visited = (double)(down.end - down.begin) * (double)(across.end - across.begin);
+    return visited == down.count * across.count && visited > 0 ? best : fmax(best, 0);
 }
 
 static void align_region(const roi_align *r, const double *box, const double *planes, int64_t channels,
@@ -183,13 +205,11 @@ static void align_region(const roi_align *r, const double *box, const double *pl
         h = fmax(h, 1);
     }
     const double cell_h = h / (double)r->out_h, cell_w = w / (double)r->out_w;
-    const int64_t grid_h = r->ratio > 0 ? r->ratio : (int64_t)fmin(fmax(ceil(cell_h), 0), 1e6);
-    const int64_t grid_w = r->ratio > 0 ? r->ratio : (int64_t)fmin(fmax(ceil(cell_w), 0), 1e6);
     for (int64_t c = 0; c < channels; c++)
         for (int64_t i = 0; i < r->out_h; i++)
             for (int64_t j = 0; j < r->out_w; j++)
                 *out++ = align_cell(r, planes + c * r->height * r->width, y0 + (double)i * cell_h,
-                                    x0 + (double)j * cell_w, cell_h, cell_w, grid_h, grid_w);
+                                    x0 + (double)j * cell_w, cell_h, cell_w);
 }
 
 static pg_status read_roi_align(const pg_op *op, const pg_tensor *x, roi_align *r)
@@ -205,8 +225,13 @@ static pg_status read_roi_align(const pg_op *op, const pg_tensor *x, roi_align *
     PG_TRY(pg_op_attr_f(op, "spatial_scale", 1, &scale));
     if (!pg_str_is(mode, "avg") && !pg_str_is(mode, "max"))
         return pg_op_err(op, PG_ERR_INVALID, "mode '%" PG_STR_FMT "' is not known", PG_STR_ARG(mode));
-    if (r->out_h < 1 || r->out_w < 1 || r->ratio < 0 || r->ratio > 4096)
-        return pg_op_err(op, PG_ERR_INVALID, "output size or sampling_ratio out of range");
+    if (r->out_h < 1 || r->out_w < 1)
+        return pg_op_err(op, PG_ERR_INVALID,
+                         "attributes 'output_height' and 'output_width' are %lld and %lld; 1 is the least",
+                         (long long)r->out_h, (long long)r->out_w);
+    if (r->ratio < 0 || r->ratio > MOST_SAMPLES)
+        return pg_op_err(op, PG_ERR_INVALID, "attribute 'sampling_ratio' is %lld; 0 to %d are supported",
+                         (long long)r->ratio, MOST_SAMPLES);
     r->maximum = pg_str_is(mode, "max");
     r->shift = pg_str_is(transform, "half_pixel") ? 0.5 : 0;
     r->scale = (double)scale;
