@@ -42,6 +42,7 @@ class Row:
         self.names = fields["flags"].split()
         self.choices = [c for c in fields["choices"].split("|") if c]
         self.required, self.exclusive = fields["required"] == "yes", fields["mutex"]
+        self.group = fields["group"]
         self.missing, self.ours, self.syntax = fields["missing"], fields["origin"] == "ours", fields["syntax"]
 
     @property
@@ -202,6 +203,25 @@ class Table(Case):
                 else:
                     self.assertEqual(line, f"[!] option '{row.long}' is not available in this version: it needs {row.missing}")
 
+    def test_options_of_tensorrt(self):
+        """With --trt and no TensorRT they are an error; without --trt they are said to do nothing; with a library that is none the
+        error names it."""
+        self.make_files()
+        rows = [row for row in TABLE["run"] if re.search(r"TensorRT|ONNX-TRT", row.group) and not row.missing]
+        rows = [row for row in rows if "[UNTESTED]" not in row.group]
+        for row in rows:
+            words = row.words()
+            if row.long in ("--trt-engine", "--trt-library"):
+                continue
+            with self.subTest(option=row.long):
+                idle = polygraphy("run", "model.onnx", "--native", *words, cwd=self.folder)
+                self.assertIn(row.long, "\n".join(line for line in (idle.out + idle.err).splitlines()
+                                                  if line.startswith(("[W]", "[!]"))))
+                result = polygraphy("run", "model.onnx", "--trt", *words, cwd=self.folder, env={"POLYGRAPHY_TENSORRT": "blocker"})
+                self.assertEqual(result.rc, 1, result.out)
+                self.assertRegex(result.err, rf"{row.long}\b|blocker")
+        self.assertGreater(len(rows), 40)
+
     def test_no_row_is_dead(self):
         """The field of every row is used somewhere besides the row, the struct and the reset."""
         sources = {path: re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
@@ -246,8 +266,8 @@ class Table(Case):
                 with self.subTest(tool=tool, option=row.long):
                     words = [w for i, w in enumerate(base) if row.long != "--output" or "-o" not in base[max(i - 1, 0):i + 1]]
                     result = polygraphy(*words, row.long, "blocker/out.json", cwd=self.folder)
-                    if f"Option: {row.long} does nothing here" in result.out:
-                        continue
+                    if f"Option: {row.long} does nothing here" in result.out or row.long == "--save-timing-cache":
+                        continue  # told, or for engines only
                     self.assertEqual(result.rc, 1, result.out + result.err)
                     self.assertIn("blocker", result.err)
                     self.assertRegex(result.err, r"\[!\] ")
