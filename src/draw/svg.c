@@ -42,7 +42,7 @@ static bool is_dark(const uint8_t rgb[3])
 static void add_curve(pg_buf *out, const pg_draw_link *link)
 {
     if (fabs(link->x1 - link->x0) < 0.5) {
-        pg_buf_printf(out, "M%.0f %.0fV%.0f", link->x0, link->y0, link->y1);
+        pg_buf_printf(out, "M%.0f %.0fL%.0f %.0f", link->x0, link->y0, link->x1, link->y1);
         return;
     }
     double bend = (link->y1 - link->y0) * 0.5;

@@ -148,6 +148,25 @@ class Reports(Case):
         self.assertIn("\u2593", result.out)
         self.assertIn("the picture with the largest value", result.out)
 
+    def viewer(self):
+        """An environment whose desktop viewer notes what it is asked to open."""
+        viewer = self.folder / "xdg-open"
+        viewer.write_text('#!/bin/sh\necho "$1" >> opened.txt\n')
+        viewer.chmod(0o755)
+        return {"DISPLAY": ":7", "PATH": f"{self.folder}:/usr/bin:/bin", "TMPDIR": str(self.folder)}
+
+    def test_shown_in_the_desktops_viewer(self):
+        result = self.run_it("run", "--load-outputs", "one.json", "two.json", "--show-heatmaps", "--save-heatmaps", "maps",
+                             "--show-error-metrics-plot", rc=1, env=self.viewer())
+        opened = (self.folder / "opened.txt").read_text().splitlines()
+        self.assertEqual(len(opened), 3)  # two heatmaps that were saved, and a plot that was not
+        self.assertEqual([name.startswith("maps/") for name in sorted(opened, key=lambda n: not n.startswith("maps/"))],
+                         [True, True, False])
+        for name in opened:
+            data = (self.folder / name).read_bytes()
+            self.assertTrue(data.startswith(b"<svg") or png_size(data) == (1600, 1300), name)
+        self.assertNotIn("\u2593", result.out)  # no sketch besides
+
     def save(self, name, arrays):
         iteration = {"outputs": arrays, "runtime": 0.1, "runner_name": name, "polygraphy_class": "IterationResult"}
         (self.folder / f"{name}.json").write_text(
