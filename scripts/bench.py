@@ -42,7 +42,7 @@ MODELS = {
 GENERATED = {
     "resnet50": ["--shape", "x=1x3x224x224"], "decoder6": ["--shape", "ids=1x128"],
     "decoder24": ["--shape", "ids=1x128"], "lstmstack": ["--shape", "x=1x100x64"],
-    "qdqnet": ["--shape", "x=1x3x224x224"],
+    "qdqnet": ["--shape", "x=1x3x224x224"], "qdqformer": ["--shape", "x=1x128x256"],
 }
 
 

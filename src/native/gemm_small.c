@@ -24,8 +24,17 @@ static void pack_codes(const small_job *job, size_t first, size_t width)
     const uint8_t flip = b->dtype == PG_U8 ? 0x80 : 0;
     const uint8_t *from = (const uint8_t *)b->data + first * b->column;
     uint32_t sums[3 * 16 + 16] = {0};
+    const bool by_rows = b->column == 1 && b->taps == 1;
     for (size_t k = 0; k < fours; k++) {
         const size_t count = PG_MIN((size_t)4, b->depth - 4 * k);
+        if (by_rows && count == 4) {
+            const uint8_t *x = from + 4 * k * b->step,
+                          *rows[] = {x, x + b->step, x + 2 * b->step, x + 3 * b->step};
+            uint8_t *to = out + k * width * 4;
+            pg_simd_best()->four_rows(rows, flip, to, sums, valid);
+            memset(to + 4 * valid, 0, (width - valid) * 4);
+            continue;
+        }
         for (size_t t = 0; t < b->taps; t++) {
             uint8_t *to = out + (t * fours + k) * width * 4;
             const uint8_t *x = from + 4 * k * b->step + t * b->tap;

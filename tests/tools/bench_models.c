@@ -344,11 +344,93 @@ static void make_qdqnet(maker *m)
     node(m, "Gemm", "flat,fc.weight,fc.bias", "y");
 }
 
+/* ---- Quantised encoder ---- */
+
+/* MatMul of a quantised activation with int8 weights, one scale per column, and its bias. */
+static const char *q_linear(maker *m, const char *name, const char *in, int from, int to)
+{
+    const size_t count = (size_t)from * (size_t)to;
+    int8_t *weights = PG_ARENA_ARRAY(&m->arena, int8_t, count),
+           *zeros = PG_ARENA_ARRAY(&m->arena, int8_t, to);
+    float *scales = PG_ARENA_ARRAY(&m->arena, float, to);
+    for (size_t i = 0; i < count; i++)
+        weights[i] = (int8_t)(127 * next_random(m));
+    for (int i = 0; i < to; i++) {
+        zeros[i] = 0;
+        scales[i] = (float)(sqrt(3.0 / from) / 127 * (1 + 0.2 * next_random(m)));
+    }
+    add_raw(m, text("%s.weight", name), PG_I8, text("%d,%d", from, to), weights);
+    add_raw(m, text("%s.scale", name), PG_F32, text("%d", to), scales);
+    add_raw(m, text("%s.zero", name), PG_I8, text("%d", to), zeros);
+    add_floats(m, text("%s.bias", name), text("%d", to), 0, 0.02);
+    pg_build_attr_int(
+        &m->arena,
+        node(m, "DequantizeLinear", text("%s.weight,%s.scale,%s.zero", name, name, name), text("%s.w", name)),
+        "axis", 1);
+    node(m, "MatMul", text("%s,%s.w", in, name), text("%s.product", name));
+    node(m, "Add", text("%s.product,%s.bias", name, name), text("%s.out", name));
+    return text("%s.out", name);
+}
+
+static const char *q_attention(maker *m, const char *name, const char *x)
+{
+    const char *q =
+        heads(m, quantised(m, q_linear(m, text("%s.q", name), x, WIDTH, WIDTH), "act"), "0,2,1,3");
+    const char *k =
+        heads(m, quantised(m, q_linear(m, text("%s.k", name), x, WIDTH, WIDTH), "act"), "0,2,3,1");
+    const char *v =
+        heads(m, quantised(m, q_linear(m, text("%s.v", name), x, WIDTH, WIDTH), "act"), "0,2,1,3");
+    node(m, "MatMul", text("%s,%s", quantised(m, q, "act"), quantised(m, k, "act")), text("%s.scores", name));
+    node(m, "Div", text("%s.scores,root_head", name), text("%s.scaled", name));
+    pg_build_attr_int(&m->arena, node(m, "Softmax", text("%s.scaled", name), text("%s.weights", name)),
+                      "axis", -1);
+    node(m, "QuantizeLinear", text("%s.weights,part,none", name), text("%s.weights.q", name));
+    node(m, "DequantizeLinear", text("%s.weights.q,part,none", name), text("%s.weights.dq", name));
+    node(m, "MatMul", text("%s.weights.dq,%s", name, quantised(m, v, "act")), text("%s.mixed", name));
+    ints(m, node(m, "Transpose", quantised(m, text("%s.mixed", name), "act"), text("%s.back", name)), "perm",
+         "0,2,1,3");
+    node(m, "Reshape", text("%s,from_heads", quantised(m, text("%s.back", name), "act")),
+         text("%s.joined", name));
+    return q_linear(m, text("%s.o", name), quantised(m, text("%s.joined", name), "act"), WIDTH, WIDTH);
+}
+
+/* An encoder as tools for static quantisation leave it: products between Q and DQ, the rest in float32. */
+static void make_qdqformer(maker *m)
+{
+    uint8_t middle = 128, none = 0;
+    input(m, "x", PG_F32, text("batch,length,%d", WIDTH));
+    output(m, "y", PG_F32, text("batch,length,%d", WIDTH));
+    add_raw(m, "middle", PG_U8, "", &middle);
+    add_raw(m, "none", PG_U8, "", &none);
+    scalar(m, "act", 0.03f);
+    scalar(m, "part", 1.0f / 255);
+    scalar(m, "one", 1);
+    scalar(m, "half", 0.5f);
+    scalar(m, "root_two", 1.41421354f);
+    scalar(m, "root_head", sqrtf(HEAD));
+    add_int64s(m, "to_heads", text("0,0,%d,%d", HEADS, HEAD));
+    add_int64s(m, "from_heads", text("0,0,%d", WIDTH));
+    const char *x = "x";
+    for (int i = 0; i < 6; i++) {
+        const char *n = layer_norm(m, text("layer%d.ln1", i), x, false);
+        const char *a = q_attention(m, text("layer%d", i), quantised(m, n, "act"));
+        node(m, "Add", text("%s,%s", x, a), text("layer%d.mid", i));
+        n = layer_norm(m, text("layer%d.ln2", i), text("layer%d.mid", i), false);
+        const char *y = q_linear(m, text("layer%d.up", i), quantised(m, n, "act"), WIDTH, 4 * WIDTH);
+        y = quantised(m, gelu(m, y), "act");
+        y = q_linear(m, text("layer%d.down", i), y, 4 * WIDTH, WIDTH);
+        node(m, "Add", text("layer%d.mid,%s", i, y), text("layer%d.out", i));
+        x = text("layer%d.out", i);
+    }
+    node(m, "Identity", x, "y");
+}
+
 static const model_row rows[] = {
     {"resnet50", "ResNet-50 with its real shapes, 102 MB", make_resnet50, NULL},
     {"decoder6", "causal decoder of 6 layers, norms spelt out", make_decoder6, NULL},
     {"decoder24", "causal decoder of 24 layers", make_decoder24, NULL},
     {"lstmstack", "3 bidirectional LSTM layers", make_lstmstack, NULL},
+    {"qdqformer", "int8 encoder of 6 layers between Q and DQ nodes", make_qdqformer, NULL},
     {"qdqnet", "int8 residual net between Q and DQ nodes", make_qdqnet, NULL},
 };
 

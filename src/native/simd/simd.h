@@ -193,6 +193,8 @@ typedef struct pg_simd {
     void (*sum_codes)(const uint8_t *x, uint8_t flip, uint32_t *y, size_t count);
     /* y[i] += x[i] * w[i] (x ^ flip) */
     void (*axpy_codes)(const uint8_t *x, uint8_t flip, const int16_t *w, uint32_t *y, size_t count);
+    /* out[4j + i] = rows[i][j] ^ flip, and sums[j] += their sum as signed numbers; out does not overlap rows. */
+    void (*four_rows)(const uint8_t *const *rows, uint8_t flip, uint8_t *out, uint32_t *sums, size_t count);
     /* Sums to results, as in a tile of one row. */
     void (*finish_i8)(const pg_i8_result *result, size_t first, const uint32_t *sums, void *y, size_t count);
     void (*dots_f32)(const pg_dots *job);
