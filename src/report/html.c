@@ -41,7 +41,10 @@ static void add_heads(pg_buf *out, const char *const *heads)
 static void add_head(pg_buf *out, const pg_report *report)
 {
     const char *verdict = pg_report_verdict_name(report->verdict);
-    const char *subject = report->model != NULL ? report->model : "saved results";
+    const char *compared = report->graph_of != NULL ? report->graph_of->path : NULL;
+    const char *subject = report->model != NULL ? report->model
+                          : compared != NULL    ? compared
+                                                : "saved results";
     pg_buf_puts(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");
     pg_svg_escape(out, subject);
