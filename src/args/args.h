@@ -157,6 +157,7 @@ PG_MUST_USE pg_status pg_args_first_feed(const pg_args_data *data, const pg_args
 
 typedef struct pg_args_inference {
     pg_opt_int warm_up_text;
+    bool subprocess;
     const char *save_inputs, *save_outputs;
     pg_opt_text save_input_blob;
 

@@ -5,8 +5,8 @@ static const pg_option rows[] = {
      .help = "runs of each runner on the first input before anything is timed"},
     {"--warm-up-runs", PG_FIELD(pg_args_inference, warm_up_text), .metavar = "NUM",
      .help = "the same as --warm-up", .flags = PG_OPTION_OURS},
-    {"--use-subprocess", .type = PG_ARG_FLAG, .missing = "runners in processes of their own",
-     .help = "run each runner in a process of its own"},
+    {"--use-subprocess", PG_FIELD(pg_args_inference, subprocess),
+     .help = "run each runner in a process of its own; a runtime that crashes is named, with the signal"},
     {"--save-inputs --save-input-data", PG_FIELD(pg_args_inference, save_inputs), .metavar = "PATH",
      .help =
          "save the inputs; the extension picks the format, without one a folder with a file per iteration",

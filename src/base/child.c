@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/interrupt.h"
+#include "base/threads.h"
 
 extern char **environ;
 
@@ -116,6 +117,7 @@ PG_NORETURN static void be_child(int fd, pid_t parent, pg_child_work work, void 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
+    pg_threads_forked();
     pg_status status = work(context, &out);
     pg_str text = status != NULL ? pg_str_c(pg_status_message(status)) : pg_buf_str(&out);
     call_head head = {CALL_MAGIC, (int32_t)pg_status_code(status), text.len};

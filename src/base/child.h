@@ -25,4 +25,18 @@ void pg_child_result_deinit(pg_child_result *result);
 typedef pg_status (*pg_child_work)(void *context, pg_buf *out);
 PG_MUST_USE pg_status pg_child_call(const char *what, pg_child_work work, void *context, pg_buf *out);
 
+/* A copy of this process that answers questions until it is stopped. A crash is the answer to the question that it
+ * crashed on, PG_ERR_RUNTIME with `what` and the signal; further questions then fail the same way. Ctrl-C kills the
+ * child and is PG_ERR_INTERRUPTED.
+ *
+ *     PG_TRY(pg_child_start("the runtime", answer, context, &child));
+ *     PG_TRY(pg_child_ask(child, question, &reply));      // reply is appended
+ *     pg_child_stop(child); */
+typedef struct pg_child pg_child;
+typedef pg_status (*pg_child_answer)(void *context, pg_str question, pg_buf *out);
+PG_MUST_USE pg_status pg_child_start(const char *what, pg_child_answer answer, void *context, pg_child **out);
+PG_MUST_USE pg_status pg_child_ask(pg_child *child, pg_str question, pg_buf *out);
+/* Lets the child end by itself, or kills it. NULL is fine. */
+void pg_child_stop(pg_child *child);
+
 #endif

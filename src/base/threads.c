@@ -132,6 +132,17 @@ unsigned pg_threads(void)
     return pool.wanted;
 }
 
+void pg_threads_forked(void)
+{
+    pthread_mutex_init(&pool.lock, NULL);
+    pthread_cond_init(&pool.wake, NULL);
+    pool.n_workers = 0;
+    atomic_store(&pool.gate, 0);
+    atomic_store(&pool.sleepers, 0);
+    atomic_store(&pool.busy, false);
+    inside_loop = false;
+}
+
 static void start_workers(void)
 {
     static bool registered;

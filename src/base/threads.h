@@ -13,6 +13,9 @@ unsigned pg_cpu_count(void);
 void pg_threads_set(unsigned count);
 unsigned pg_threads(void);
 
+/* In a copy of the process made by fork, which has no threads but the caller's: forgets the others. */
+void pg_threads_forked(void);
+
 /* Calls body(context, begin, end) on disjoint ranges that cover [0, count), each at least `grain` long except
  * the last; returns when all are done. With one thread, or count <= grain, it is one plain call. A loop
  * started inside a loop runs on its own thread only. */

@@ -100,6 +100,10 @@ pg_runner *pg_runner_trt_native_new(pg_model *model, const pg_native_options *op
  * not active. */
 struct pg_session *pg_runner_native_session(const pg_runner *runner);
 
+/* Another runner, not active yet, in a process of its own from activation on; takes it over and has its name. When
+ * the runtime crashes the call is PG_ERR_RUNTIME with the runner's name and the signal. */
+pg_runner *pg_runner_in_process(pg_runner *inner);
+
 /* ---- Results ---- */
 
 typedef struct pg_iteration {

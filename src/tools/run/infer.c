@@ -11,6 +11,8 @@ static pg_status add_runner(run_live *live, const run_args *args, const char *na
 {
     PG_TRY(pg_args_new_runner(name, &args->runners, &args->onnxrt, &args->native, trt, model,
                               &live->runners[live->count]));
+    if (args->inference.subprocess)
+        live->runners[live->count] = pg_runner_in_process(live->runners[live->count]);
     live->count++;
     return NULL;
 }

@@ -140,6 +140,11 @@ pg_status run_check(const run_args *args, pg_arena *arena)
         return pg_err(PG_ERR_INVALID, "--range-report needs a model");
     if (args->model.path == NULL && args->simple.tolerance != NULL)
         return pg_err(PG_ERR_INVALID, "--tolerance auto needs the ONNX model, to measure with");
+    if (inference->subprocess && args->native.profiles)
+        return pg_err(PG_ERR_INVALID,
+                      "option '%s': a profile cannot be taken of a runner in a process of its own: leave "
+                      "out --use-subprocess",
+                      args->native.profile.set ? "--profile" : "--save-profile");
     pg_args_warn_onnx_save(&args->onnx_save);
     warn_idle(args, &pg_group_onnxrt, &args->onnxrt, "--onnxrt", arena);
     warn_idle(args, &pg_group_native, &args->native, "--native --onnx --trt", arena);

@@ -12,7 +12,7 @@ static const char expressible[] =
     "--onnx-exclude-outputs --onnx-outputs-by-type --mark-all --exclude-outputs --fp-to-fp16 --save-onnx "
     "--save-external-data --external-data-size-threshold --no-save-all-tensors-to-one-file --providers "
     "--graph-optimization-level --seed --val-range --iterations --data-loader-backend-module --load-inputs "
-    "--warm-up "
+    "--warm-up --use-subprocess "
     "--save-inputs --save-outputs --save-input-blob --postprocess --no-shape-check --validate --fail-fast "
     "--check-average --sequential-runners --compare --load-outputs --save-accuracy-results --rtol --atol "
     "--check-error-stat --error-quantile --infinities-compare-equal --save-heatmaps --show-heatmaps "
@@ -153,10 +153,11 @@ static void write_runners(script *py)
 
 /* ---- Runs ---- */
 
-/* The package warms runners up only when they run one after the other; the answers are the same. */
+/* The package warms runners up, and gives them processes, only when they run one after the other; the answers are
+ * the same. */
 static bool sequential(const run_args *args)
 {
-    return args->compare.sequential_runners || args->inference.warm_up > 0;
+    return args->compare.sequential_runners || args->inference.warm_up > 0 || args->inference.subprocess;
 }
 
 static pg_status write_live_runs(script *py)
@@ -171,6 +172,7 @@ static pg_status write_live_runs(script *py)
     pg_buf_puts(&arguments, "runners, data_loader=data_loader");
     if (inference->warm_up > 0)
         pg_buf_printf(&arguments, ", warm_up=%zu", inference->warm_up);
+    pg_python_true(&arguments, "use_subprocess", inference->subprocess);
     pg_python_keyword(&arguments, "save_inputs_path", inference->save_inputs);
     pg_python_keyword(&arguments, "save_outputs_path", inference->save_outputs);
     if (inference->save_input_blob.set)
