@@ -22,6 +22,9 @@
 #include "runner/runner.h"
 #include "tensor/value.h"
 
+/* Whether the file or folder of a path, as it is read below, is there. */
+PG_MUST_USE pg_status pg_data_check_path(const char *path);
+
 /* ---- Inputs ---- */
 
 /* Iterations of inputs from one or more files. The structure is read when they are opened, the arrays when

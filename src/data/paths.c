@@ -147,3 +147,12 @@ pg_status pg_spec_parse(const char *text, pg_arena *arena, pg_data_spec *out)
     }
     return pg_err(PG_ERR_NOT_FOUND, "there is no file or folder '%s'", text);
 }
+
+pg_status pg_data_check_path(const char *path)
+{
+    pg_arena arena = {0};
+    pg_data_spec spec;
+    pg_status status = pg_spec_parse(path, &arena, &spec);
+    pg_arena_deinit(&arena);
+    return status;
+}

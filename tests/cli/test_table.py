@@ -283,6 +283,24 @@ class Table(Case):
         self.assertEqual([path.name for path in (self.folder / "out").iterdir()], ["0000000000.json"])
         self.assertIn("is not empty", self.run_it("run", "model.onnx", "--native", "--save-outputs", "out", rc=1).err)
 
+    def test_sources_that_are_not_there(self):
+        """Named with the option before anything runs."""
+        self.make_files()
+        for words in (["--load-inputs", "none.json"], ["--load-inputs", "outputs.json", "x:none.npy"], ["--load-outputs", "none"],
+                      ["--load-outputs", "outputs.json", "none.json"], ["--external-data-dir", "blocker"],
+                      ["--onednn-library", "none.so", "--threads", "1"]):
+            with self.subTest(words=words):
+                result = self.run_it("run", "model.onnx", "--native", *words, rc=1)
+                self.assertRegex(result.err, rf"{words[0]}\b")
+                self.assertRegex(result.err, "none|blocker")
+                self.assertNotIn("Activating", result.out)
+        for line in ("inspect data none.json", "inspect diff outputs.json none.json", "check accuracy none.json",
+                     "inspect tactics none.json", "debug diff-tactics replay.json none.json", "convert none.onnx -o x.onnx",
+                     "data concat outputs.json none.json -o x.json", "data merge none.json outputs.json -o x.json"):
+            with self.subTest(line=line):
+                self.assertRegex(self.run_it(*line.split(), rc=1).err, r"none\.\w+")
+                self.assertFalse(list(self.folder.glob("x.*")))
+
     # ---- Names and words that no row lists ----
 
     def test_words_with_a_list_of_their_own(self):

@@ -3,6 +3,7 @@
 
 #include "cli/option.h"
 #include "log/log.h"
+#include "native/onednn/onednn.h"
 #include "tools/run/internal.h"
 
 /* Whether a path is a folder or a file, or lies in it. */
@@ -161,6 +162,29 @@ pg_status run_check(const run_args *args, pg_arena *arena)
     return NULL;
 }
 
+static pg_status check_data_paths(const char *option, const pg_arg_list *paths)
+{
+    for (size_t i = 0; i < paths->count; i++)
+        PG_TRY_CTX(pg_data_check_path(paths->items[i]), "option '%s'", option);
+    return NULL;
+}
+
+/* What is not there is said before runners start. */
+static pg_status check_sources(const run_args *args)
+{
+    const char *weights = args->onnx.external_data_dir;
+    PG_TRY(check_data_paths("--load-inputs", &args->data.load_inputs));
+    PG_TRY(check_data_paths("--load-outputs", &args->compare.load_outputs));
+    if (weights != NULL && !pg_path_is_dir(weights))
+        return pg_err(PG_ERR_NOT_FOUND, "option '--external-data-dir': there is no folder '%s'", weights);
+    if (args->native.onednn == NULL || !has_runner(args, "--native --onnx --trt"))
+        return NULL;
+    pg_onednn_configure(args->native.onednn, false);
+    return pg_onednn_available()
+               ? NULL
+               : pg_err(PG_ERR_UNAVAILABLE, "option '--onednn-library': %s", pg_onednn_reason());
+}
+
 /* What every comparison must satisfy, with or without runners. */
 pg_status run_check_comparison(const run_args *args, pg_arena *arena)
 {
@@ -168,6 +192,7 @@ pg_status run_check_comparison(const run_args *args, pg_arena *arena)
     for (size_t i = 0; i < args->compare.n_functions; i++)
         if (args->compare.functions[i] == PG_COMPARE_PERCEPTUAL)
             return pg_err(PG_ERR_UNAVAILABLE, "%s", pg_compare_perceptual_reason);
+    PG_TRY(check_sources(args));
     PG_TRY(check_targets(args, arena));
     return pg_args_check_average(&args->compare, &args->simple);
 }
