@@ -1,6 +1,6 @@
 # Documents from the option tables: manual pages and completions under build/, the reference under docs/.
 .PHONY: docs man
-docs: man
+docs: man docs/operators.md
 	@$(PROGRAM) --dump-markdown > build/options.md
 	@cmp -s build/options.md docs/options.md || cp build/options.md docs/options.md
 
@@ -11,3 +11,10 @@ man: all
 	@$(PROGRAM) --completion bash > build/completions/polygraphy.bash
 	@$(PROGRAM) --completion zsh > build/completions/_polygraphy
 	@$(PROGRAM) --completion fish > build/completions/polygraphy.fish
+
+# The page of the built-in engine's operators; needs a Python with onnx and the standard's node test cases.
+DOCS_PYTHON := $(or $(PG_PEER_PYTHON),python3)
+.PHONY: docs/operators.md
+docs/operators.md: tests
+	@$(DOCS_PYTHON) scripts/operator_coverage.py --markdown build/operators.md
+	@cmp -s build/operators.md $@ || cp build/operators.md $@

@@ -7,7 +7,8 @@ release: unit programs, fuzz seeds, and the Python files of tests/cli, parity, m
 asan:    unit programs, fuzz seeds, tests/cli and tests/onnx again, under AddressSanitizer and UndefinedBehaviorSanitizer.
 tsan:    unit programs under ThreadSanitizer.
 
---only keeps the tests whose file path contains TEXT. The last line is `N passed, N failed, N skipped`. Nothing but
+--only keeps the tests whose file path contains TEXT. Figures that tests print (lines that begin with "= ") come near the end: how
+many of the standard's cases, random graphs and bad models there were. The last line is `N passed, N failed, N skipped`. Nothing but
 Python's standard library is needed; what a test needs beyond that and is not there makes it skip, with the reason.
 """
 
@@ -47,6 +48,7 @@ class Results:
     def __init__(self, verbose):
         self.passed = self.failed = self.skipped = 0
         self.failures, self.skips = [], {}
+        self.figures = []
         self.verbose = verbose
 
     def ok(self, name):
@@ -106,6 +108,8 @@ def run_python(results, path, label, env):
     code, out, err = run([python, str(TESTS / "pyrun.py"), str(path)], env)
     seen = 0
     for line in out.splitlines():
+        if line.startswith("= "):
+            results.figures.append(f"{label.partition(':')[0]}: {line[2:]}")
         if not line.startswith("@@"):
             continue
         row = json.loads(line[2:])
@@ -164,6 +168,8 @@ def main():
         print(f"SKIPPED {len(names)} test(s): {reason} (first: {names[0]})")
     if results.failures:
         print("\nFailed:\n" + "\n".join("  " + name for name, _ in results.failures))
+    for line in sorted(results.figures):
+        print(line)
     print(f"{results.passed} passed, {results.failed} failed, {results.skipped} skipped")
     return 1 if results.failed or results.passed == 0 else 0
 

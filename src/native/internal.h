@@ -166,6 +166,7 @@ struct pg_session {
     pg_plan *plan;
     const pg_observer *observer; /* NULL: nobody watches */
     size_t call_depth;           /* of functions, while building */
+    size_t call_nodes;           /* in all their bodies so far */
     void *room;                  /* of pg_op_room */
     uint64_t room_bytes, room_wanted;
     size_t names_made;

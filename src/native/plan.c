@@ -178,6 +178,8 @@ static pg_status widen_constants(pg_net *net, pg_plan_node *planned)
     return NULL;
 }
 
+enum { MOST_CALL_NODES = 500000 }; /* of all bodies of functions together */
+
 static pg_status plan_subgraphs(pg_net *net, const pg_net_node *node, pg_op *op)
 {
     pg_arena *arena = &net->session->arena;
@@ -189,8 +191,15 @@ static pg_status plan_subgraphs(pg_net *net, const pg_net_node *node, pg_op *op)
     if (node->function != NULL) {
         if (++net->session->call_depth > 64)
             return pg_err(PG_ERR_LIMIT,
-                          "function '%" PG_STR_FMT "' calls itself, or calls nest deeper than 64",
-                          PG_STR_ARG(node->function->name));
+                          "function '%" PG_STR_FMT
+                          "' calls itself, or calls nest deeper than 64 (node '%" PG_STR_FMT "')",
+                          PG_STR_ARG(node->function->name), PG_STR_ARG(node->node.name));
+        net->session->call_nodes += node->function->n_nodes;
+        if (net->session->call_nodes > MOST_CALL_NODES)
+            return pg_err(PG_ERR_LIMIT,
+                          "the calls of functions, written out, have more than %d nodes; the last one is of "
+                          "'%" PG_STR_FMT "' by node '%" PG_STR_FMT "'",
+                          MOST_CALL_NODES, PG_STR_ARG(node->function->name), PG_STR_ARG(node->node.name));
         pg_attr_scope *scope = PG_ARENA_NEW(arena, pg_attr_scope);
         *scope = (pg_attr_scope){&node->node, node->function};
         pg_net *body;

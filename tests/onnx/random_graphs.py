@@ -169,6 +169,8 @@ class Graph:
         node.name = f"n{len(self.nodes)}"
         given = {value.name: value for value in inputs if value is not None}
         results = run_node(node, given, self.opset)
+        if op == "MatMul" and any(value.array.size == 0 for value in given.values()):
+            results = [np.zeros_like(result) for result in results]  # the runtime leaves sums of nothing as memory was
         if len(results) != n_out:
             raise Refused("number of outputs")
         was_exact = all(value.exact for value in given.values())
@@ -280,17 +282,34 @@ def make_graph(seed, only=()):
     return graph
 
 
+def kinds_of(node, arrays):
+    """Which hard shapes a node has among its inputs and outputs."""
+    inputs = [arrays[name].shape for name in node.input if name in arrays]
+    shapes = inputs + [arrays[name].shape for name in node.output if name in arrays]
+    kinds = {kind for kind, there in (("of zero-size tensors", any(0 in shape for shape in shapes)),
+                                      ("of rank-0 tensors", any(len(shape) == 0 for shape in shapes))) if there}
+    try:
+        if len(set(inputs)) > 1 and len(node.output) == 1 and np.broadcast_shapes(*inputs) == arrays[node.output[0]].shape:
+            kinds.add("that broadcast")
+    except (ValueError, KeyError):
+        pass
+    return kinds
+
+
 def write_graphs(folder, seeds, only):
-    """Cases of these seeds; what was written and refused."""
-    operators, refused, written = collections.Counter(), collections.Counter(), 0
+    """Cases of these seeds; how many were written, their operators, what was refused, and how many nodes have which shapes."""
+    operators, refused, kinds, written = collections.Counter(), collections.Counter(), collections.Counter(), 0
     for seed in seeds:
         graph = make_graph(seed, only)
         refused.update(graph.refused)
         if any(node.op_type != "Constant" for node in graph.nodes):
             write_case(folder, f"random_{seed:06}", graph)
             operators.update(node.op_type for node in graph.nodes)
+            arrays = {value.name: value.array for value in graph.values}
+            for node in graph.nodes:
+                kinds.update(kinds_of(node, arrays) if node.op_type != "Constant" else ())
             written += 1
-    return written, operators, refused
+    return written, operators, refused, kinds
 
 
 def in_child(function, *args):
@@ -318,7 +337,7 @@ def main():
     parser.add_argument("--refusals", action="store_true", help="show what the runtime did not take")
     args = parser.parse_args()
     only = tuple(filter(None, args.only.split(",")))
-    operators, refused, written, crashed = collections.Counter(), collections.Counter(), 0, []
+    operators, refused, kinds, written, crashed = collections.Counter(), collections.Counter(), collections.Counter(), 0, []
     seeds = range(args.seed, args.seed + args.count)
     todo = [seeds[i:i + 50] for i in range(0, args.count, 50)]
     while todo:
@@ -332,7 +351,9 @@ def main():
             written += result[0]
             operators.update(result[1])
             refused.update(result[2])
-    print(f"{written} graphs, {sum(operators.values())} nodes, {len(operators)} operators"
+            kinds.update(result[3])
+    shapes = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    print(f"{written} graphs, {sum(operators.values())} nodes, {len(operators)} operators; nodes: {shapes}"
           + (f"; the runtime crashed on seeds {crashed}" if crashed else ""))
     if args.refusals:
         for (name, reason), count in refused.most_common():

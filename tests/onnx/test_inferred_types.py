@@ -49,7 +49,7 @@ class InferredTypes(unittest.TestCase):
     def check(self, label, folder, *patterns):
         done = subprocess.run([NODE_CASES, "-s", "-d", folder, *patterns], capture_output=True, text=True, errors="replace", check=False)
         *lines, counts = done.stdout.splitlines() or [""]
-        print(f"inferred types of {label}: {counts}")
+        print(f"= inferred types are those of the values, {label}: {counts}")
         found = [re.search(r"outputs unknown, first of (\w+)", line) for line in lines]
         wrong = [line for line, match in zip(lines, found)
                  if not (match and match[1] in OPEN) and "cannot be decoded" not in line and "has no operator" not in line]

@@ -3,6 +3,7 @@
 By hand: PG_RANDOM_GRAPHS=5000 PG_RANDOM_SEED=100000 tests/run.py --only random_graphs"""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ class RandomGraphs(unittest.TestCase):
     def run_cases(self, folder, *flags):
         done = subprocess.run([NODE_CASES, *flags, "-d", folder], capture_output=True, text=True, errors="replace", check=False)
         *lines, counts = done.stdout.splitlines() or [""]
-        print(f"random graphs{' as written' if flags else ''}: {counts}")
+        print(f"= random graphs beside ONNX Runtime, {'as written' if flags else 'optimised'}: {counts}")
         self.assertEqual(lines, [])
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertGreaterEqual(int(counts.split()[0]), COUNT * 9 // 10)
@@ -36,7 +37,10 @@ class RandomGraphs(unittest.TestCase):
             command = [sys.executable, HERE / "random_graphs.py", folder, "--seed", str(SEED), "--count", str(COUNT)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
-            print(done.stdout.strip())
+            print(f"= random graphs: {done.stdout.strip()}")
+            for kind in ("that broadcast", "of zero-size tensors", "of rank-0 tensors"):
+                nodes = re.search(rf"(\d+) {kind}", done.stdout)
+                self.assertGreater(int(nodes[1]) if nodes else 0, COUNT // 10, f"nodes {kind}")
             self.run_cases(folder)
             self.run_cases(folder, "-x")
 

@@ -73,9 +73,16 @@ pg_status nn_window_read(const pg_op *op, size_t n, const int64_t *kernel, nn_wi
         return pg_op_err(op, PG_ERR_UNSUPPORTED, "%zu spatial dimensions; 1 to %d are supported", n,
                          NN_SPATIAL);
     PG_TRY(read_list(op, "kernel_shape", n, 1, kernel == NULL ? 0 : 1, w->kernel));
-    if (kernel != NULL)
-        memcpy(w->kernel + NN_SPATIAL - n, kernel, n * sizeof *kernel);
-    else if (w->kernel[NN_SPATIAL - 1] == 0)
+    const pg_attr *shape = pg_node_attr(op->node, "kernel_shape");
+    for (size_t i = 0; i < n && kernel != NULL; i++) {
+        int64_t *stated = &w->kernel[NN_SPATIAL - n + i];
+        if (shape != NULL && shape->count == n && *stated != kernel[i])
+            return pg_op_err(op, PG_ERR_INVALID,
+                             "attribute 'kernel_shape' states %lld where the weights have %lld",
+                             (long long)*stated, (long long)kernel[i]);
+        *stated = kernel[i];
+    }
+    if (kernel == NULL && w->kernel[NN_SPATIAL - 1] == 0)
         return pg_op_err(op, PG_ERR_INVALID, "attribute 'kernel_shape' is missing");
     for (size_t i = 0; i < NN_SPATIAL - n; i++)
         w->kernel[i] = 1;

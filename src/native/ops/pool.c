@@ -325,12 +325,12 @@ static pg_status read_exponent(const pg_op *op, double *out)
     *out = 2;
     if (attr != NULL && attr->type == PG_ATTR_FLOAT) {
         *out = (double)attr->f;
-        return NULL;
+    } else {
+        int64_t p;
+        PG_TRY(pg_op_attr_i(op, "p", 2, &p));
+        *out = (double)p;
     }
-    int64_t p;
-    PG_TRY(pg_op_attr_i(op, "p", 2, &p));
-    *out = (double)p;
-    return NULL;
+    return *out > 0 ? NULL : pg_op_err(op, PG_ERR_INVALID, "attribute 'p' is %g; it must be above 0", *out);
 }
 
 static pg_status run_lp_pool(pg_op *op)

@@ -125,6 +125,8 @@ static pg_status run_concat(pg_op *op)
     size_t axis, rank = first->rank;
     pg_layout layout;
     pg_move out;
+    if (op->opset >= 4 && pg_node_attr(op->node, "axis") == NULL)
+        return pg_op_err(op, PG_ERR_INVALID, "attribute 'axis' is missing");
     PG_TRY(pg_op_attr_i(op, "axis", 1, &axis_value));
     PG_TRY(pg_op_axis(op, axis_value, rank, &axis));
     PG_TRY(common_layout(op, axis, rank, dims, &layout));
@@ -290,9 +292,13 @@ static pg_status read_slice(const pg_op *op, const pg_tensor *x, slice *out)
         out->step[i] = 1;
         out->dims[i] = x->dims[i];
     }
+    bool seen[PG_MAX_RANK] = {false};
     for (size_t k = 0; k < n; k++) {
         size_t axis;
         PG_TRY(pg_op_axis(op, lists[2] != NULL ? lists[2][k] : (int64_t)k, x->rank, &axis));
+        if (seen[axis])
+            return pg_op_err(op, PG_ERR_INVALID, "axis %zu is listed twice", axis);
+        seen[axis] = true;
         PG_TRY(slice_axis(op, x, out, axis, lists[0][k], lists[1][k], lists[3] != NULL ? lists[3][k] : 1));
     }
     return NULL;
@@ -340,6 +346,10 @@ static pg_status run_expand(pg_op *op)
     size_t n, rank;
     PG_TRY(pg_op_ints(op, 1, shape.dims, PG_MAX_RANK, &n));
     shape.rank = (uint16_t)n;
+    for (size_t i = 0; i < n; i++)
+        if (shape.dims[i] < 0)
+            return pg_op_err(op, PG_ERR_INVALID, "the shape to expand to has the size %lld at %zu",
+                             (long long)shape.dims[i], i);
     PG_TRY(pg_op_broadcast(op, x, &shape, &rank, dims));
     if (rank == x->rank && memcmp(dims, x->dims, rank * sizeof *dims) == 0)
         return pg_op_out_view(op, 0, 0, rank, dims);
