@@ -44,6 +44,7 @@ GENERATED = {
     "decoder24": ["--shape", "ids=1x128"], "lstmstack": ["--shape", "x=1x100x64"],
     "qdqnet": ["--shape", "x=1x3x224x224"], "qdqformer": ["--shape", "x=1x128x256"],
 }
+QUANTISED = ("qdqnet", "qdqformer")  # those of them whose products have 8-bit factors
 
 
 class Missing(Exception):
@@ -213,6 +214,45 @@ def print_head(bench):
           f"Best of {bench.rounds} rounds by user plus system time.")
 
 
+# ---- Targets ----
+
+class Targets:
+    """What the built-in engine is to reach, and what was measured; a table at the end."""
+
+    def __init__(self):
+        self.rows = []
+
+    def at_least(self, what, target, found, note=""):
+        self.rows.append((what, f"at least {target:g}x", f"{found:.2f}x{note}", found >= target))
+
+    def below(self, what, target, found, unit):
+        self.rows.append((what, f"under {target:g} {unit}", f"{found:.1f} {unit}", found < target))
+
+    def smallest(self, what, target, ratios):
+        """The model with the smallest ratio has to reach the target."""
+        if ratios:
+            name = min(ratios, key=ratios.get)
+            missed = sum(1 for ratio in ratios.values() if ratio < target)
+            self.at_least(what, target, ratios[name], f" ({name}{f'; {missed} below' if missed > 1 else ''})")
+
+    def table(self, threads, faster, loads, memory):
+        """What follows from one table: model -> ratio."""
+        label = f"{threads} thread{'s' if threads > 1 else ''}"
+        floats = {name: ratio for name, ratio in faster.items() if name not in QUANTISED}
+        if floats:
+            self.at_least(f"speed of float32, {label}, geometric mean", 1.2, mean(list(floats.values())))
+        self.smallest(f"speed of float32, {label}, slowest model", 0.9, floats)
+        self.smallest(f"speed of 8-bit models, {label}, slowest", 1.1,
+                      {name: ratio for name, ratio in faster.items() if name in QUANTISED})
+        self.smallest(f"load and first run, {label}, slowest model", 1.5, loads)
+        self.smallest(f"peak memory, {label}, largest beside ONNX Runtime", 1, memory)
+
+    def print(self, bench):
+        bench.heading = "## Targets\n\n| what | target | measured | met |\n| --- | --- | --- | --- |"
+        for what, target, found, met in self.rows:
+            bench.line(f"| {what} | {target} | {found} | {'yes' if met else '**no**'} |")
+
+
 # ---- What is measured ----
 
 def start_up(bench):
@@ -297,17 +337,21 @@ def model_path(bench, name):
                       lambda path: subprocess.run([tool("bench_models"), str(path.parent), name], check=True))
 
 
+def mean(ratios):
+    return math.exp(sum(map(math.log, ratios)) / len(ratios))
+
+
 def mean_ratio(ratios):
-    return f"{math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f}x" if ratios else ""
+    return f"{mean(ratios):.2f}x" if ratios else ""
 
 
 def speed(bench, threads):
-    """One table: fastest run, load with the first run, and memory, each as a ratio."""
+    """One table: fastest run, load with the first run, and memory, each as a ratio; answers these by model."""
     bench.heading = (f"### {threads} thread{'s' if threads > 1 else ''}\n\n"
           "| model | built-in | ONNX Runtime | faster | load and first run | ONNX Runtime | faster "
           "| memory | ONNX Runtime | less |\n"
           "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    ratios = ([], [], [])
+    ratios = ({}, {}, {})
     for name, options in (MODELS | GENERATED).items():
         if not bench.wanted(f"native {name}"):
             continue
@@ -325,12 +369,43 @@ def speed(bench, threads):
         cells_of = []
         for (ours_, theirs), unit, found in zip(pairs, ("ms", "ms", "MiB"), ratios):
             digits = 0 if unit == "MiB" else 3 if ours_ < 10 else 1
-            found.append(theirs / ours_)
+            found[name] = theirs / ours_
             cells_of += [f"{ours_:.{digits}f} {unit}", f"{theirs:.{digits}f} {unit}", f"{theirs / ours_:.2f}x"]
         bench.line(f"| {name} | {' | '.join(cells_of)} |")
     if ratios[0]:
-        bench.line(f"| geometric mean | | | {mean_ratio(ratios[0])} | | | {mean_ratio(ratios[1])} | | "
-                   f"| {mean_ratio(ratios[2])} |")
+        means = [mean_ratio(list(found.values())) for found in ratios]
+        bench.line(f"| geometric mean | | | {means[0]} | | | {means[1]} | | | {means[2]} |")
+    return ratios
+
+
+def halves(bench, targets):
+    """bfloat16 factors beside float32, where the processor has instructions for them."""
+    if "avx512_bf16" not in Path("/proc/cpuinfo").read_text():
+        return
+    ratios = {}
+    for name in ("resnet50", "decoder6", "decoder24"):
+        if not bench.wanted(f"native {name}"):
+            continue
+        path, options = model_path(bench, name), [*GENERATED[name], "--threads", "1", "--repeat", "30"]
+        run = lambda precision: milliseconds(run_model(bench, "native", path, options, "--precision", precision), "cpu ")  # noqa: E731, B023
+        rounds = [(run("float32"), run("bfloat16")) for _ in range(bench.rounds)]
+        ratios[name] = statistics.median(wide / half for wide, half in rounds)
+    targets.smallest("bfloat16 beside the engine's float32, 1 thread", 2, ratios)
+
+
+def planning(bench, targets):
+    """A graph of 20,000 nodes: loading and running, less what the smallest model takes."""
+    title = "plan 20,000 nodes"
+    if not bench.wanted(f"native {title}"):
+        return
+    make = lambda path: subprocess.run([tool("make_models"), str(path.parent), path.stem], check=True,  # noqa: E731
+                                       stdout=subprocess.DEVNULL)
+    figures = []
+    for name in ("nodes20000", "identity"):
+        path = bench.file(f"{name}.onnx", make)
+        options = ["--threads", "1", "--repeat", "1", "--loads", "10"]
+        figures.append(min(milliseconds(run_model(bench, "native", path, options), "load ") for _ in range(bench.rounds)))
+    targets.below("20,000 nodes loaded, planned and run once", 100, figures[0] - figures[1], "ms")
 
 
 def engines(bench):
@@ -340,8 +415,12 @@ def engines(bench):
     bench.line("\n## The built-in engine beside ONNX Runtime\n\n"
                "Fastest of 30 runs, fastest of 4 loads with their first run, peak memory of a process that runs three\n"
                "times; medians of the rounds, both engines in turn.")
+    targets = Targets()
     for threads in (1, 2):
-        speed(bench, threads)
+        targets.table(threads, *speed(bench, threads))
+    halves(bench, targets)
+    planning(bench, targets)
+    targets.print(bench)
 
 
 def main():
