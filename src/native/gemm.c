@@ -290,6 +290,8 @@ static double plain_act_f64(pg_act act, double x)
         return tanh(x);
     case PG_ACT_GELU:
         return 0.5 * x * (1 + erf(x * M_SQRT1_2));
+    case PG_ACT_MISH:
+        return x * tanh(log1p(exp(x < 700 ? x : 700)));
     case PG_ACT_GELU_TANH:
         return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
     default:

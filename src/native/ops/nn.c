@@ -236,7 +236,7 @@ static const struct {
     {"HardSwish", PG_ACT_HARDSWISH, 0, 0}, {"Sigmoid", PG_ACT_SIGMOID, 0, 0},
     {"Silu", PG_ACT_SILU, 1, 0},           {"Tanh", PG_ACT_TANH, 0, 0},
     {"Gelu", PG_ACT_GELU, 0, 0},           {"GeluTanh", PG_ACT_GELU_TANH, 0, 0},
-    {"PRelu", PG_ACT_PRELU, 0, 0},
+    {"PRelu", PG_ACT_PRELU, 0, 0},         {"Mish", PG_ACT_MISH, 0, 0},
 };
 
 static pg_status read_post_scaling(const pg_op *op, pg_act *out)

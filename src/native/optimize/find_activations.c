@@ -1,5 +1,5 @@
 /* Activations that are spelt out in several nodes become one: x * clip(x + 3, 0, 6) / 6, x * sigmoid(x), GELU
- * by its error function; and a scaling by constants after an activation joins it. */
+ * by its error function or by tanh, Mish; and a scaling by constants after an activation joins it. */
 #include "native/optimize/match.h"
 #include "native/optimize/optimize.h"
 
@@ -118,6 +118,111 @@ static bool find_gelu(pg_net *net, pg_net_node *erf)
     return true;
 }
 
+/* What a product of x and constants is: coefficient * x^power. False when something else is in it. */
+static bool read_power(const pg_net *net, pg_str name, pg_str x, int depth, double *coefficient, int *power)
+{
+    double k;
+    *coefficient = 1;
+    *power = 0;
+    if (pg_str_eq(name, x)) {
+        *power = 1;
+        return true;
+    }
+    if (net_scalar(net, name, coefficient))
+        return true;
+    const pg_net_node *mul = net_made_by(net, name, "Mul"), *pow = net_made_by(net, name, "Pow");
+    if (pow != NULL && net_scalar(net, net_in(pow, 1), &k) && (k == 2 || k == 3)) {
+        *power = (int)k;
+        return pg_str_eq(net_in(pow, 0), x);
+    }
+    double left, right;
+    int m, n;
+    if (mul == NULL || depth == 0 || !read_power(net, net_in(mul, 0), x, depth - 1, &left, &m) ||
+        !read_power(net, net_in(mul, 1), x, depth - 1, &right, &n))
+        return false;
+    *coefficient = left * right;
+    *power = m + n;
+    return true;
+}
+
+static bool is_near(double found, double value)
+{
+    return found >= value * (1 - 1e-5) && found <= value * (1 + 1e-5);
+}
+
+/* The x of what the GELU by tanh takes it of, in either form: k (x + c x^3), or (k x) (1 + c x^2); empty
+ * otherwise. */
+static pg_str gelu_argument(const pg_net *net, pg_str name)
+{
+    double k, c;
+    int power;
+    const pg_net_node *mul = net_made_by(net, name, "Mul");
+    for (size_t i = 0; mul != NULL && i < 2; i++) {
+        const pg_net_node *add = net_made_by(net, net_in(mul, i), "Add");
+        const pg_str outer = net_in(mul, 1 - i);
+        const pg_net_node *scaled = net_made_by(net, outer, "Mul");
+        for (size_t j = 0; add != NULL && j < 2; j++) {
+            const pg_str x = net_in(add, j), rest = net_in(add, 1 - j);
+            if (net_scalar(net, outer, &k) && is_near(k, 0.7978845608) &&
+                read_power(net, rest, x, 4, &c, &power) && power == 3 && is_near(c, 0.044715))
+                return x;
+            for (size_t l = 0; scaled != NULL && net_scalar_is(net, x, 1) && l < 2; l++)
+                if (net_scalar(net, net_in(scaled, l), &k) && is_near(k, 0.7978845608) &&
+                    read_power(net, rest, net_in(scaled, 1 - l), 4, &c, &power) && power == 2 &&
+                    is_near(c, 0.044715))
+                    return net_in(scaled, 1 - l);
+        }
+    }
+    return PG_STR_EMPTY;
+}
+
+/* A constant 1 of no higher rank than x. */
+static bool is_one_beside(const pg_net *net, pg_str name, pg_str x)
+{
+    const pg_tensor *t = net_floats(net, name);
+    return t != NULL && pg_tensor_count(t) == 1 && net_get(t, 0) == 1 &&
+           (t->rank <= 1 || t->rank <= net_least_rank(net, x));
+}
+
+/* x/2 (1 + tanh(...)), the factors in any order. */
+static bool find_gelu_tanh(pg_net *net, pg_net_node *tanh)
+{
+    if (!pg_net_is(tanh, "Tanh"))
+        return false;
+    const pg_str x = gelu_argument(net, net_in(tanh, 0));
+    pg_net_node *last = net_only_reader(net, tanh, "Add");
+    if (x.len == 0 || last == NULL || !is_one_beside(net, net_other_input(last, net_out(tanh)), x))
+        return false;
+    double product = 1;
+    int power = 0;
+    for (int i = 0; i < 2 && !(power == 1 && product == 0.5); i++) {
+        pg_net_node *mul = net_only_reader(net, last, "Mul");
+        double factor;
+        int n;
+        if (mul == NULL || !read_power(net, net_other_input(mul, net_out(last)), x, 1, &factor, &n))
+            return false;
+        last = mul;
+        product *= factor;
+        power += n;
+    }
+    if (power != 1 || product != 0.5)
+        return false;
+    net_make_act(net, last, x, (pg_act){.kind = PG_ACT_GELU_TANH});
+    return true;
+}
+
+/* x tanh(softplus(x)) */
+static bool find_mish(pg_net *net, pg_net_node *tanh)
+{
+    const pg_net_node *softplus = net_made_by(net, net_in(tanh, 0), "Softplus");
+    pg_net_node *product = net_only_reader(net, tanh, "Mul");
+    if (!pg_net_is(tanh, "Tanh") || softplus == NULL || product == NULL ||
+        !pg_str_eq(net_other_input(product, net_out(tanh)), net_in(softplus, 0)))
+        return false;
+    net_make_act(net, product, net_in(softplus, 0), (pg_act){.kind = PG_ACT_MISH});
+    return true;
+}
+
 /* Mul or Add of a constant after an Act joins it. A constant of rank 1 gives a rank of at least 1, as the
  * Act's own operands do. */
 static bool absorb_scaling(pg_net *net, pg_net_node *node)
@@ -153,7 +258,7 @@ pg_status pg_net_find_activations(pg_net *net)
         if (node->removed || node->node.n_outputs != 1)
             continue;
         (void)(find_hard_swish(net, node) || find_hard_sigmoid_product(net, node) || find_silu(net, node) ||
-               find_gelu(net, node));
+               find_gelu(net, node) || find_gelu_tanh(net, node) || find_mish(net, node));
     }
     for (size_t i = 0; i < net->nodes.len; i++)
         if (!net->nodes.items[i]->removed)

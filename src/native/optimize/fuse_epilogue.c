@@ -37,7 +37,9 @@ static bool take_bias(pg_net *net, pg_net_node *node)
         return false;
     const pg_str name = net_other_input(add, net_out(node));
     const pg_tensor *bias = net_floats(net, name);
-    if (bias == NULL || bias->rank != 1 || bias->dims[0] != b->dims[1] || bias->dtype != b->dtype)
+    if (bias == NULL || bias->rank == 0 || bias->dims[bias->rank - 1] != b->dims[1] ||
+        pg_tensor_count(bias) != (uint64_t)b->dims[1] || bias->dtype != b->dtype ||
+        (bias->rank > 1 && bias->rank > net_least_rank(net, net_in(node, 0))))
         return false;
     net_refit(net, node, "FusedMatMul", (pg_str[]){net_in(node, 0), net_in(node, 1), name}, 3, pg_act_none());
     pg_net_absorb(net, node, add);

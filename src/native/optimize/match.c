@@ -101,6 +101,55 @@ void net_prune(pg_net *net, const pg_str *names, size_t count)
     }
 }
 
+/* Operators whose result has the rank of the input with most, or of input 0. */
+static bool keeps_rank(const pg_net_node *node, bool *of_all)
+{
+    static const char *const all[] = {"Add", "Sub", "Mul", "Div", "Equal", "Where", "MatMul", "Max", "Min"};
+    static const char *const first[] = {"Cast", "Relu", "Sigmoid", "Tanh", "Erf",     "Softmax",
+                                        "Clip", "Neg",  "Sqrt",    "Exp",  "Identity"};
+    *of_all = false;
+    for (size_t i = 0; i < PG_COUNT(first); i++)
+        if (pg_net_is(node, first[i]))
+            return true;
+    *of_all = true;
+    for (size_t i = 0; i < PG_COUNT(all); i++)
+        if (pg_net_is(node, all[i]))
+            return true;
+    return net_is_own(node, "FusedMatMul");
+}
+
+/* Products with a vector have a dimension less: a rank below 2 tells nothing. */
+static size_t least_rank(const pg_net *net, pg_str name, int depth)
+{
+    const pg_value *constant = pg_net_constant(net, name);
+    if (constant != NULL)
+        return constant->kind == PG_VALUE_TENSOR ? constant->tensor.rank : 0;
+    const pg_net_value *value = pg_net_find(net, name);
+    bool of_all;
+    if (value == NULL || value->producer == NULL || depth == 0)
+        return 0;
+    const pg_net_node *node = value->producer;
+    const pg_attr *perm = pg_node_attr(&node->node, "perm");
+    if (pg_net_is(node, "Transpose") && perm != NULL && perm->type == PG_ATTR_INTS)
+        return perm->count;
+    if (pg_net_is(node, "LayerNormalization") || net_is_own(node, "LayerNormalization"))
+        return least_rank(net, net_in(node, 0), depth - 1);
+    if (!keeps_rank(node, &of_all))
+        return 0;
+    size_t most = 0;
+    for (size_t i = 0; i < (of_all ? node->node.n_inputs : 1); i++)
+        most = PG_MAX(most, least_rank(net, net_in(node, i), depth - 1));
+    const bool product = pg_net_is(node, "MatMul") || net_is_own(node, "FusedMatMul");
+    return product && most < 3                                          ? 0
+           : product && least_rank(net, net_in(node, 1), depth - 1) < 2 ? most - 1
+                                                                        : most;
+}
+
+size_t net_least_rank(const pg_net *net, pg_str name)
+{
+    return least_rank(net, name, 6);
+}
+
 /* ---- Activations ---- */
 
 static const char *const names[PG_ACT_COUNT] = {
@@ -109,7 +158,7 @@ static const char *const names[PG_ACT_COUNT] = {
     [PG_ACT_HARDSWISH] = "HardSwish", [PG_ACT_SIGMOID] = "Sigmoid",
     [PG_ACT_SILU] = "Silu",           [PG_ACT_TANH] = "Tanh",
     [PG_ACT_GELU] = "Gelu",           [PG_ACT_GELU_TANH] = "GeluTanh",
-    [PG_ACT_PRELU] = "PRelu",
+    [PG_ACT_PRELU] = "PRelu",         [PG_ACT_MISH] = "Mish",
 };
 
 static bool clip_bounds(const pg_net *net, const pg_net_node *node, pg_act *out)
@@ -151,6 +200,12 @@ bool net_activation(const pg_net *net, const pg_net_node *node, pg_act *out)
     }
     if (pg_net_is(node, "Clip"))
         return clip_bounds(net, node, out);
+    if (pg_net_is(node, "Gelu")) {
+        const pg_attr *way = pg_node_attr(&node->node, "approximate");
+        const bool by_tanh = way != NULL && way->type == PG_ATTR_STRING && pg_str_is(way->s, "tanh");
+        out->kind = by_tanh ? PG_ACT_GELU_TANH : PG_ACT_GELU;
+        return true;
+    }
     double slope;
     if (pg_net_is(node, "PRelu") && net_scalar(net, net_in(node, 1), &slope)) {
         *out = (pg_act){.kind = PG_ACT_LEAKY, .alpha = (float)slope};
@@ -167,6 +222,7 @@ bool net_activation(const pg_net *net, const pg_net_node *node, pg_act *out)
         {"HardSwish", PG_ACT_HARDSWISH, 0, 0},
         {"Sigmoid", PG_ACT_SIGMOID, 0, 0},
         {"Tanh", PG_ACT_TANH, 0, 0},
+        {"Mish", PG_ACT_MISH, 0, 0},
     };
     for (size_t i = 0; i < PG_COUNT(rows); i++)
         if (pg_net_is(node, rows[i].op_type)) {

@@ -29,6 +29,8 @@ pg_net_node *net_made_by(const pg_net *net, pg_str name, const char *op_type);
 pg_net_node *net_only_reader(const pg_net *net, const pg_net_node *node, const char *op_type);
 /* Of a node with two inputs: the other one when `name` is one of them (but not both); empty otherwise. */
 pg_str net_other_input(const pg_net_node *node, pg_str name);
+/* A rank that the value certainly reaches, from the operators that make it; 0 when they do not tell. */
+size_t net_least_rank(const pg_net *net, pg_str name);
 int64_t net_attr_i(const pg_net_node *node, const char *name, int64_t missing);
 float net_attr_f(const pg_net_node *node, const char *name, float missing);
 /* True for the engine's own operator. */

@@ -8,6 +8,7 @@
 
 PG_MUST_USE pg_status pg_net_fuse_codes(pg_net *net);
 PG_MUST_USE pg_status pg_net_fold_affine(pg_net *net);
+PG_MUST_USE pg_status pg_net_drop_idle(pg_net *net);
 PG_MUST_USE pg_status pg_net_find_activations(pg_net *net);
 PG_MUST_USE pg_status pg_net_find_norms(pg_net *net);
 PG_MUST_USE pg_status pg_net_find_attention(pg_net *net);

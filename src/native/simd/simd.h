@@ -28,6 +28,7 @@ typedef enum pg_act_kind {
     PG_ACT_TANH,
     PG_ACT_GELU,      /* x/2 (1 + erf(x / sqrt 2)) */
     PG_ACT_GELU_TANH, /* the tanh approximation of it */
+    PG_ACT_MISH,      /* x tanh(log(1 + e^x)) */
     PG_ACT_PRELU, /* x < 0 ? slopes[i] x : x, where i is the column of a product, the channel of a pixel */
     PG_ACT_COUNT
 } pg_act_kind;

@@ -594,6 +594,56 @@ TEST(attention_is_found)
     }
 }
 
+/* The two spellings of GELU by tanh, Mish, nodes that do nothing between them, and a bias of full rank. */
+TEST(activations_by_tanh_are_found)
+{
+    for (int spelling = 0; spelling < 3; spelling++) {
+        fixture f;
+        begin(&f);
+        input(&f, "x", 3, (int64_t[]){2, 9, 21});
+        scalar(&f, "k", 0.7978845608f);
+        scalar(&f, "c", 0.044715f);
+        scalar(&f, "one", 1);
+        scalar(&f, "half", 0.5f);
+        scalar(&f, "three", 3);
+        weight(&f, "w", 2, (int64_t[]){21, 33}, -1, 1);
+        weight(&f, "b", 3, (int64_t[]){1, 1, 33}, -2, 2);
+        ints(&f, node(&f, "Transpose", "x", "t0"), "perm", INTS(0, 2, 1));
+        ints(&f, node(&f, "Transpose", "t0", "t1"), "perm", INTS(2, 0, 1));
+        ints(&f, node(&f, "Transpose", "t1", "t2"), "perm", INTS(1, 0, 2));
+        node(&f, "Identity", "t2", "i");
+        node(&f, "MatMul", "i,w", "m");
+        node(&f, "Add", "m,b", "a");
+        node(&f, "Dropout", "a", "p");
+        if (spelling == 0) { /* k (p + c p^3), the half before the product with p */
+            node(&f, "Mul", "c,p", "u0");
+            node(&f, "Mul", "p,u0", "u1");
+            node(&f, "Mul", "p,u1", "u2");
+            node(&f, "Add", "p,u2", "u3");
+            node(&f, "Mul", "k,u3", "u4");
+            node(&f, "Tanh", "u4", "u5");
+            node(&f, "Add", "one,u5", "u6");
+            node(&f, "Mul", "half,u6", "u7");
+            node(&f, "Mul", "p,u7", "y");
+        } else if (spelling == 1) { /* k p (1 + c p^2), half of p times the sum */
+            node(&f, "Mul", "p,half", "h");
+            node(&f, "Mul", "p,k", "u0");
+            node(&f, "Mul", "p,p", "u1");
+            node(&f, "Mul", "u1,c", "u2");
+            node(&f, "Add", "u2,one", "u3");
+            node(&f, "Mul", "u0,u3", "u4");
+            node(&f, "Tanh", "u4", "u5");
+            node(&f, "Add", "u5,one", "u6");
+            node(&f, "Mul", "h,u6", "y");
+        } else {
+            node(&f, "Softplus", "p", "u0");
+            node(&f, "Tanh", "u0", "u1");
+            node(&f, "Mul", "p,u1", "y");
+        }
+        check(&f);
+    }
+}
+
 static void find_onednn(void)
 {
     char path[1024];
@@ -615,4 +665,4 @@ TEST_MAIN(find_onednn(); RUN(bfloat16_models); RUN(bfloat16_mode_rounds_factors)
           RUN(large_recurrent_weights_pack_when_they_run); RUN(addends_of_another_shape_are_broadcast);
           RUN(transposed_convolutions); RUN(products_take_bias_sum_and_gate);
           RUN(layer_norm_and_gelu_are_found); RUN(recurrent_layers_in_both_directions);
-          RUN(attention_is_found);)
+          RUN(attention_is_found); RUN(activations_by_tanh_are_found);)
