@@ -74,7 +74,7 @@ typedef struct pg_onnxrt_options {
     const char *library;       /* path of libonnxruntime; NULL = search */
 } pg_onnxrt_options;
 typedef struct pg_onnxrt_found {
-    const char *version, *path; /* static */
+    const char *version, *path, *providers; /* live as long as the process; providers: "A, B" */
 } pg_onnxrt_found;
 /* Looks for the runtime as the runner does, and loads it. `library` as in the options. */
 PG_MUST_USE pg_status pg_onnxrt_find(const char *library, pg_onnxrt_found *out);

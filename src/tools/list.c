@@ -71,6 +71,7 @@ static const pg_command *const root_list[] = {&pg_command_run,
                                               &data,
                                               &plugin,
                                               &multi_device,
+                                              &pg_command_doctor,
                                               NULL};
 
 static const pg_option root_rows[] = {

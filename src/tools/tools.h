@@ -16,6 +16,7 @@ extern const pg_command pg_command_root;
 extern const pg_command pg_command_convert;
 extern const pg_command pg_command_data_concat;
 extern const pg_command pg_command_diff;
+extern const pg_command pg_command_doctor;
 extern const pg_command pg_command_data_merge;
 extern const pg_command pg_command_check_accuracy;
 extern const pg_command pg_command_check_compatibility;

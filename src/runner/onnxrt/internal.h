@@ -15,6 +15,7 @@ struct pg_ort {
     ort_memory_info *cpu;
     ort_allocator *allocator; /* the runtime's own; not ours to free */
     char *version;            /* "1.31.1" */
+    char *providers;          /* "CUDAExecutionProvider, CPUExecutionProvider" */
     char *requested;          /* what it was asked for by, NULL for the search */
     pg_dylib dylib;
     pg_ort *next;

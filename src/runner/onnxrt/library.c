@@ -217,6 +217,19 @@ static pg_status load_api(pg_ort *ort)
     return NULL;
 }
 
+static pg_status list_providers(pg_ort *ort)
+{
+    char **names = NULL;
+    int count = 0;
+    pg_buf text = {0};
+    ORT_TRY(ort, ort->api.available_providers(&names, &count));
+    for (int i = 0; i < count; i++)
+        pg_buf_printf(&text, "%s%s", i > 0 ? ", " : "", names[i]);
+    ort->providers = pg_strndup(pg_buf_cstr(&text), text.len);
+    pg_buf_deinit(&text);
+    return pg_ort_status(ort, ort->api.release_providers(names, count));
+}
+
 static pg_status set_up(pg_ort *ort, const char *requested)
 {
     PG_TRY(open_library(&ort->dylib, requested));
@@ -228,6 +241,7 @@ static pg_status set_up(pg_ort *ort, const char *requested)
     ORT_TRY(ort, ort->api.create_env(on_log, NULL, log_threshold(), "polygraphy", &ort->env));
     ORT_TRY(ort, ort->api.create_cpu_memory_info(ORT_ALLOCATOR_ARENA, ORT_MEMORY_DEFAULT, &ort->cpu));
     ORT_TRY(ort, ort->api.default_allocator(&ort->allocator));
+    PG_TRY(list_providers(ort));
     PG_LOG_VERBOSE("Loaded ONNX Runtime | Version: %s | Path: %s", ort->version, ort->dylib.path);
     return NULL;
 }
@@ -241,6 +255,7 @@ static void tear_down(pg_ort *ort)
         ort->api.release_env(ort->env);
     free(ort->dylib.path);
     free(ort->version);
+    free(ort->providers);
     free(ort->requested);
     free(ort);
 }
@@ -299,6 +314,6 @@ pg_status pg_onnxrt_find(const char *library, pg_onnxrt_found *out)
 {
     const pg_ort *ort;
     PG_TRY(pg_ort_get(library, &ort));
-    *out = (pg_onnxrt_found){ort->version, ort->dylib.path};
+    *out = (pg_onnxrt_found){ort->version, ort->dylib.path, ort->providers};
     return NULL;
 }

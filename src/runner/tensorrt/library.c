@@ -162,6 +162,14 @@ pg_status pg_trt_find(pg_trt_choice choice)
     return status;
 }
 
+pg_status pg_trt_describe(pg_trt_choice choice, pg_trt_found *out)
+{
+    pg_trt *trt;
+    PG_TRY(pg_trt_get(choice, &trt));
+    *out = (pg_trt_found){trt->version, trt->core.path, trt->parser.handle != NULL};
+    return NULL;
+}
+
 /* ---- Versions ---- */
 
 /* Versions whose vtables are known; later minor versions append, earlier ones lack what was appended. */

@@ -19,6 +19,14 @@ typedef enum pg_trt_choice {
  * packages of the active environment, the loader's path. PG_ERR_UNAVAILABLE says what to install. */
 PG_MUST_USE pg_status pg_trt_find(pg_trt_choice choice);
 
+typedef struct pg_trt_found {
+    const char *version, *path; /* live as long as the process */
+    bool has_parser;
+} pg_trt_found;
+/* Loads the library and tells what it is. One per process: a second choice that finds another library is
+ * PG_ERR_UNSUPPORTED. */
+PG_MUST_USE pg_status pg_trt_describe(pg_trt_choice choice, pg_trt_found *out);
+
 /* ---- What to build ---- */
 
 /* A text by the name of a tensor, layer or pool; an empty name stands for all. */
