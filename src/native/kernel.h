@@ -195,6 +195,7 @@ extern const pg_kernel pg_kernels_quant[];
 extern const pg_kernel pg_kernels_quant_conv[];
 extern const pg_kernel pg_kernels_quant_matmul[];
 extern const pg_kernel pg_kernels_quant_codes[];
+extern const pg_kernel pg_kernels_ms_quant[];
 extern const pg_kernel pg_kernels_cast[];
 extern const pg_kernel pg_kernels_act[];
 extern const pg_kernel pg_kernels_attention[];

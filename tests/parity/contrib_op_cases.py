@@ -54,10 +54,41 @@ def add_floats(add, d):
     add("fused_conv_leaky", "FusedConv", conv, {"activation": "LeakyRelu", "activation_params": [0.2]}, domain=MS)
 
 
+def add_quantized_relatives(add, d):
+    s = np.int8
+    ends = [scale(.05), zero(120), scale(.04), zero(110)]
+    for count_padding in (0, 1):
+        add(f"qaverage_{count_padding}", "QLinearAveragePool", [d.u8(2, 5, 9, 8), *ends],
+            {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 1, 1, 0], "count_include_pad": count_padding}, domain=MS, atol=1.01)
+    add("nhwc_max", "NhwcMaxPool", [d.u8(2, 9, 8, 70)], {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 1, 1, 0]}, domain=MS)
+    add("nhwc_max_signed", "NhwcMaxPool", [d.i8(1, 7, 7, 5)], {"kernel_shape": [2, 2]}, domain=MS)
+    for name, opset, axis in (("last", 13, -1), ("middle", 13, 1), ("flat", 11, 1)):
+        add(f"qsoftmax_{name}", "QLinearSoftmax", [d.u8(2, 6, 5), scale(.05), zero(120), scale(1 / 256), zero(0)],
+            {"axis": axis, "opset": opset}, domain=MS, atol=1.01)
+    add("qsoftmax_signed", "QLinearSoftmax", [d.i8(3, 20), scale(.1), zero(0, s), scale(1 / 256), zero(-128, s)],
+        {"axis": -1, "opset": 13}, domain=MS, atol=1.01)
+    add("qwhere", "QLinearWhere", [d.u8(2, 1, 4) > 127, d.u8(2, 3, 4), scale(.1), zero(100), d.u8(4), scale(.2), zero(90), scale(.15),
+                                   zero(110)], domain=MS)
+    bias = [d.i32(900, 5), None]
+    for i, c in enumerate(bias):
+        add(f"qgemm_{i}", "QGemm", [d.u8(4, 7), scale(.05), zero(120), d.i8(7, 5), scale(.02), zero(0, s), c, scale(.3), zero(100)],
+            {"alpha": .5}, domain=MS, atol=1.01)
+        add(f"qgemm_turned_{i}", "QGemm", [d.i8(7, 4), scale(.05), zero(3, s), d.i8(5, 7), np.float32([.02, .01, .03, .02, .04]),
+                                           np.zeros(5, s), c, scale(.3), zero(1, s)], {"transA": 1, "transB": 1}, domain=MS, atol=1.01)
+    add("qgemm_real", "QGemm", [d.u8(4, 7), scale(.05), zero(120), d.u8(7, 5), scale(.02), zero(128), bias[0]], domain=MS)
+    weights = [d.i8(16, 48), d.u8(16, 48)]
+    for i, w in enumerate(weights):
+        past = d.f32(2, 2, 2, 3, 8) if i else None
+        inputs = [d.u8(2, 5, 16), w, d.f32(48), scale(.02), scale(.01), None, zero(120), zero(128 if i else 0, w.dtype.type)]
+        add(f"qattention_{i}", "QAttention", inputs + ([past] if i else []), {"num_heads": 2, "unidirectional": i}, n_outputs=1 + i,
+            domain=MS, rtol=1e-4, atol=1e-4)
+
+
 def add_quantized(add, d):
     s = np.int8
     add("qadd", "QLinearAdd", [d.u8(2, 3, 4), scale(.1), zero(120), d.u8(3, 4), scale(.2), zero(100), scale(.25),
                                zero(128)], domain=MS)
+    add_quantized_relatives(add, d)
     add("qmul", "QLinearMul", [d.i8(2, 3, 4), scale(.1), zero(12, s), d.i8(4), scale(.2), zero(10, s), scale(.5),
                                zero(-3, s)], domain=MS)
     add("qsigmoid", "QLinearSigmoid", [d.u8(50), scale(.05), zero(128), scale(1 / 256), zero(0)], domain=MS)

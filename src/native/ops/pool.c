@@ -196,6 +196,33 @@ static bool is_fast(const pool_shape *s)
            pool_area(k) <= MOST_FAST_TAPS;
 }
 
+/* NhwcMaxPool of com.microsoft: the dims say channels last. */
+static pg_status run_nhwc_max_pool(pg_op *op)
+{
+    pool_shape s;
+    PG_TRY(pg_op_need(op, 1));
+    const pg_tensor *x = pg_op_in(op, 0);
+    pg_tensor turned = *x, *y;
+    if (x->dtype != PG_U8 && x->dtype != PG_I8)
+        return pg_op_bad_type(op, 0);
+    if (x->rank < 3)
+        return pg_op_err(op, PG_ERR_INVALID, "the input has rank %d, expected at least 3", x->rank);
+    turned.dims[1] = x->dims[x->rank - 1];
+    memcpy(turned.dims + 2, x->dims + 1, (x->rank - 2u) * sizeof *x->dims);
+    PG_TRY(pool_shape_of(op, &turned, &s));
+    if (!is_fast(&s))
+        return pg_op_err(op, PG_ERR_UNSUPPORTED, "windows of more than %d positions", MOST_FAST_TAPS);
+    int64_t dims[2 + NN_SPATIAL];
+    dims[0] = s.dims[0];
+    memcpy(dims + 1, s.dims + 2, (s.rank - 2) * sizeof *dims);
+    dims[s.rank - 1] = s.dims[1];
+    PG_TRY(pg_op_out(op, 0, x->dtype, s.rank, dims, &y));
+    code_pool job = {&s, x->dtype == PG_I8 ? 0x80 : 0, x->data, y->data};
+    const size_t work = (size_t)s.channels * pool_area(s.window.kernel);
+    pg_parallel_for((size_t)s.batch * pool_area(s.out), 131072 / (work + 1) + 1, run_code_pool, &job);
+    return NULL;
+}
+
 /* ---- Any type, as float64, row-major ---- */
 
 typedef struct slow_pool {
@@ -451,6 +478,7 @@ static pg_status run_global_lp(pg_op *op)
 enum { ANY = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_LAYOUT };
 const pg_kernel pg_kernels_pool[] = {
     {"", "MaxPool", 1, 0, run_max_pool, NULL, NULL, ANY},
+    {"com.microsoft", "NhwcMaxPool", 1, 0, run_nhwc_max_pool, NULL, NULL, 0},
     {"", "AveragePool", 1, 0, run_average_pool, NULL, NULL, ANY},
     {"", "LpPool", 1, 0, run_lp_pool, NULL, NULL, ANY},
     {"", "GlobalAveragePool", 1, 0, run_global_average, NULL, NULL, ANY},

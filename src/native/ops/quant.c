@@ -276,15 +276,17 @@ static pg_status run_dequantize(pg_op *op)
 
 void quant_dynamic(const float *values, uint64_t count, uint8_t *codes, float *scale, int32_t *zero)
 {
-    float lo = 0, hi = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        lo = values[i] < lo ? values[i] : lo;
-        hi = values[i] > hi ? values[i] : hi;
-    }
+    const pg_simd *simd = pg_simd_best();
+    const float lo = count > 0 ? fminf(simd->min_f32(values, count), 0) : 0;
+    const float hi = count > 0 ? fmaxf(simd->max_f32(values, count), 0) : 0;
     const float step = (hi - lo) / 255, divisor = step == 0 ? 1 : step;
     const float z = rintf(fminf(fmaxf(0 - lo / divisor, 0), 255));
-    for (uint64_t i = 0; i < count; i++)
-        codes[i] = (uint8_t)fminf(fmaxf(rintf(values[i] / divisor) + z, 0), 255);
+    plain_job job = {.codes = quant_codes(PG_U8, divisor, (int32_t)z),
+                     .lo = -z,
+                     .hi = 255 - z,
+                     .x = (const char *)values,
+                     .y = (char *)codes};
+    pg_parallel_for(count, PLAIN_GRAIN, quantize_range, &job);
     *scale = step;
     *zero = (int32_t)z;
 }
