@@ -41,6 +41,10 @@ void pg_attempt_run(const pg_lint_engine *engine, pg_model *model, bool single, 
                     pg_attempt *out)
 {
     const pg_onnxrt_listener listener = {out, hear_log, hear_refusal};
+    if (engine->accepts != NULL) {
+        out->status = engine->accepts(engine->context, model);
+        return;
+    }
     pg_onnxrt_listen(&listener);
     pg_runner *runner = engine->make(engine->context, model, single);
     out->runner = pg_strndup(runner->name, strlen(runner->name));
@@ -75,7 +79,7 @@ pg_status pg_attempt_take(pg_attempt *run)
 static pg_str own_message(const pg_attempt *run)
 {
     pg_str text = pg_str_c(pg_status_message(run->status));
-    for (size_t i = text.len; i-- > 1;)
+    for (size_t i = text.len; run->runner != NULL && i-- > 1;)
         if (text.ptr[i] == '(' && text.ptr[i - 1] == ' ')
             return pg_str_contains(pg_str_sub(text, i, text.len), pg_str_c(run->runner))
                        ? pg_str_sub(text, 0, i - 1)

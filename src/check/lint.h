@@ -23,6 +23,7 @@ typedef enum pg_lint_level { PG_LINT_EXCEPTION, PG_LINT_WARNING, PG_LINT_INFO } 
 #define PG_LINT_GRAPH "onnx_graphsurgeon"
 #define PG_LINT_ONNXRUNTIME "onnxruntime"
 #define PG_LINT_NATIVE "native"
+#define PG_LINT_TENSORRT "tensorrt"
 
 typedef struct pg_lint_entry {
     pg_lint_level level;
@@ -51,9 +52,11 @@ void pg_lint_deinit(pg_lint_report *report);
 
 /* What runs models. */
 typedef struct pg_lint_engine {
-    const char *source; /* PG_LINT_ONNXRUNTIME or PG_LINT_NATIVE */
+    const char *source; /* PG_LINT_ONNXRUNTIME, ... */
     void *context;
     pg_runner *(*make)(void *context, pg_model *model, bool single_node);
+    /* Instead of a runner where nothing runs: whether the runtime takes the model. May be NULL. */
+    PG_MUST_USE pg_status (*accepts)(void *context, pg_model *model);
 } pg_lint_engine;
 
 typedef struct pg_lint_options {

@@ -39,7 +39,7 @@ static bool type_inputs(const support *work, const pg_node *node, pg_single_inpu
             type = &declared->type;
         bool known = type != NULL && type->kind != PG_TYPE_NONE &&
                      (type->kind != PG_TYPE_TENSOR || type->elem != PG_UNDEFINED);
-        if (!known && strcmp(work->engine->source, PG_LINT_ONNXRUNTIME) == 0)
+        if (!known && strcmp(work->engine->source, PG_LINT_NATIVE) != 0)
             return false;
         (*out)[(*out_count)++] = (pg_single_input){.name = names[i], .type = type};
     }
@@ -76,6 +76,7 @@ static pg_status check_nodes(support *work)
     work->result->faults = PG_ARENA_ARRAY(work->arena, pg_support_fault, graph->n_nodes + 1);
     work->cutter = pg_cutter_new(work->model);
     pg_status_drop(pg_shapes_infer(work->model, NULL, &work->shapes));
+    pg_cutter_set_types(work->cutter, work->shapes);
     for (size_t i = 0; i < graph->n_nodes && status == NULL; i++)
         status = check_node(work, &graph->nodes[i]);
     pg_shapes_free(work->shapes);

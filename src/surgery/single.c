@@ -124,9 +124,10 @@ static pg_wire_message *type_of_value(pg_arena *arena, const pg_value *value, bo
 struct pg_cutter {
     const pg_model *model;
     pg_arena arena;
-    pg_map declared; /* name -> pg_value_info */
-    pg_map weights;  /* name -> pg_wire_message of a TensorProto */
-    pg_map sparse;   /* name -> pg_wire_message of a SparseTensorProto */
+    pg_map declared;        /* name -> pg_value_info */
+    pg_map weights;         /* name -> pg_wire_message of a TensorProto */
+    const pg_shapes *types; /* may be NULL */
+    pg_map sparse;          /* name -> pg_wire_message of a SparseTensorProto */
 };
 
 static void add_infos(pg_map *map, const pg_value_info *infos, size_t count)
@@ -163,6 +164,11 @@ pg_cutter *pg_cutter_new(const pg_model *model)
         pg_map_put(&cutter->weights, graph->weights[i].name, (void *)graph->weights[i].wire);
     add_sparse(cutter, graph);
     return cutter;
+}
+
+void pg_cutter_set_types(pg_cutter *cutter, const pg_shapes *types)
+{
+    cutter->types = types;
 }
 
 void pg_cutter_free(pg_cutter *cutter)
@@ -242,10 +248,12 @@ static void add_reads(const cut *cut_, const pg_node *node, const pg_single_inpu
 static void add_output(const cut *cut_, pg_str name)
 {
     const pg_value_info *declared = pg_cutter_declaration(cut_->cutter, name);
+    const pg_type *type = cut_->cutter->types != NULL ? pg_shapes_find(cut_->cutter->types, name) : NULL;
     if (declared != NULL)
         pg_wire_add_message(cut_->arena, cut_->graph, PG_PB_GRAPH_OUTPUT, (pg_wire_message *)declared->wire);
     else
-        pg_build_value(cut_->arena, cut_->graph, PG_PB_GRAPH_OUTPUT, pg_arena_cstr(cut_->arena, name), NULL);
+        pg_build_value(cut_->arena, cut_->graph, PG_PB_GRAPH_OUTPUT, pg_arena_cstr(cut_->arena, name),
+                       type != NULL && type->kind != PG_TYPE_NONE ? pg_build_type(cut_->arena, type) : NULL);
 }
 
 static void add_outputs(const cut *cut_, const pg_node *node)

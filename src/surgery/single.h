@@ -3,6 +3,7 @@
 #define PG_SURGERY_SINGLE_H
 
 #include "onnx/onnx.h"
+#include "shapes/shapes.h"
 #include "tensor/value.h"
 
 /* What a node reads: its inputs, then the tensors of outer graphs that its bodies use; each name once, without
@@ -19,6 +20,8 @@ typedef struct pg_single_input {
 /* Looks up the tensors of one model, which must outlive it. */
 typedef struct pg_cutter pg_cutter;
 pg_cutter *pg_cutter_new(const pg_model *model);
+/* Outputs that the model does not declare get these types, which must outlive the cutter's use. */
+void pg_cutter_set_types(pg_cutter *cutter, const pg_shapes *types);
 void pg_cutter_free(pg_cutter *cutter); /* NULL is fine */
 
 /* What the main graph declares about a tensor as an output, an inner tensor or an input; NULL when nothing. */

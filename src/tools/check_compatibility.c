@@ -76,7 +76,7 @@ static pg_status ask(const compatibility_args *args, pg_model *model, pg_arena *
 {
     maker context = {args, out->name};
     bool is_onnxrt = strcmp(out->name, "onnxrt") == 0;
-    pg_lint_engine engine = {is_onnxrt ? PG_LINT_ONNXRUNTIME : PG_LINT_NATIVE, &context, make_runner};
+    pg_lint_engine engine = {is_onnxrt ? PG_LINT_ONNXRUNTIME : PG_LINT_NATIVE, &context, make_runner, NULL};
     pg_status status = pg_support_check(model, &engine, arena, &out->support);
     pg_code code = pg_status_code(status);
     if (status == NULL || code == PG_ERR_INTERRUPTED || code == PG_ERR_NO_MEMORY)

@@ -56,7 +56,7 @@ static pg_runner *make_native(void *context, pg_model *model, bool single_node)
 static pg_status choose_engine(lint_args *args, pg_lint_engine *out)
 {
     pg_onnxrt_found found;
-    *out = (pg_lint_engine){PG_LINT_NATIVE, args, make_native};
+    *out = (pg_lint_engine){PG_LINT_NATIVE, args, make_native, NULL};
     if (args->own.native)
         return NULL;
     pg_status status = pg_onnxrt_find(args->onnxrt.library, &found);
@@ -64,7 +64,7 @@ static pg_status choose_engine(lint_args *args, pg_lint_engine *out)
     if (status != NULL && (was_named || pg_status_code(status) != PG_ERR_UNAVAILABLE))
         return status;
     if (status == NULL)
-        *out = (pg_lint_engine){PG_LINT_ONNXRUNTIME, args, make_onnxrt};
+        *out = (pg_lint_engine){PG_LINT_ONNXRUNTIME, args, make_onnxrt, NULL};
     else
         PG_LOG_WARNING("The built-in engine runs the nodes: %s", pg_status_message(status));
     pg_status_drop(status);

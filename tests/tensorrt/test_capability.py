@@ -1,0 +1,28 @@
+"""`inspect capability` with TensorRT-RTX's own parser, which needs no GPU."""
+
+import unittest
+
+from rtx import RtxCase
+from support import model, node, relu_model, value_info
+
+
+class Capability(RtxCase):
+    def test_supported(self):
+        self.save("m.onnx", relu_model())
+        out = self.rtx_run("inspect", "capability", "m.onnx").out
+        self.assertIn("[I] Graph is fully supported by TensorRT; Will not report errors.\n", out)
+        self.assertNotIn("stands in", out)
+
+    def test_nodes_and_parts(self):
+        x, y = value_info("x", (1, 3)), value_info("y", (1, 3))
+        self.save("m.onnx", model([node("Relu", ["x"], ["a"], "n_good"), node("Nonsense", ["a"], ["y"], "n_bad")], [x], [y]))
+        self.rtx_run("inspect", "capability", "m.onnx", "-o", "parts", "--with-partitioning")
+        self.assertEqual(sorted(path.name for path in (self.folder / "parts").iterdir()),
+                         ["results.txt", "supported_subgraph-nodes-0-0.onnx", "unsupported_subgraph-nodes-1-1.onnx"])
+        rows = (self.folder / "parts" / "results.txt").read_text().splitlines()[3:]
+        self.assertEqual(len(rows), 1)
+        self.assertRegex(rows[0], r"^Nonsense \|       1 \| .*Nonsense.* \| \[\[1, 2\]\]$")
+
+
+if __name__ == "__main__":
+    unittest.main()
