@@ -16,9 +16,6 @@ static const pg_group_use logging_use[] = {{&pg_group_logging, 0}};
 #define MISSING(id, name_, summary_, missing_) \
     static const pg_command id = {.name = name_, .summary = summary_, .missing = missing_}
 MISSING(template_shard_hints, "shard-hints", "Write sharding hints.", "model sharding");
-MISSING(plugin_match, "match", "Find plugin patterns in a model.", "plugin patterns");
-MISSING(plugin_list, "list", "Count plugin patterns in a model.", "plugin patterns");
-MISSING(plugin_replace, "replace", "Replace plugin patterns in a model.", "plugin patterns");
 MISSING(plugin_autotune, "autotune", "Choose plugins by build time.", "plugin patterns");
 
 static const pg_command *const inspect_list[] = {
@@ -42,8 +39,8 @@ static const pg_command *const debug_list[] = {&pg_command_debug_build,        &
                                                &pg_command_debug_reduce,       &pg_command_debug_repeat,
                                                &pg_command_debug_diff_tactics, NULL};
 static const pg_command *const data_list[] = {&pg_command_data_concat, &pg_command_data_merge, NULL};
-static const pg_command *const plugin_list_[] = {&plugin_match, &plugin_list, &plugin_replace,
-                                                 &plugin_autotune, NULL};
+static const pg_command *const plugin_list_[] = {&pg_command_plugin_match, &pg_command_plugin_list,
+                                                 &pg_command_plugin_replace, &plugin_autotune, NULL};
 static const pg_command *const multi_device_list[] = {&pg_command_multi_device_shard, NULL};
 
 COMMAND_GROUP(inspect, "Print models, data and replay files.", inspect_list);

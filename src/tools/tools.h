@@ -31,6 +31,9 @@ extern const pg_command pg_command_inspect_sparsity;
 extern const pg_command pg_command_inspect_tactics;
 extern const pg_command pg_command_run;
 
+extern const pg_command pg_command_plugin_list;
+extern const pg_command pg_command_plugin_match;
+extern const pg_command pg_command_plugin_replace;
 extern const pg_command pg_command_template_onnx_gs;
 extern const pg_command pg_command_template_trt_config;
 extern const pg_command pg_command_template_trt_network;
