@@ -34,7 +34,7 @@ static size_t steps_of(pg_dtype dtype)
 }
 static size_t rows_of(const pg_simd *simd, pg_dtype dtype)
 {
-    return pg_gemm_is_8bit(dtype) ? simd->max_rows_i8 : simd->max_rows;
+    return pg_gemm_is_8bit(dtype) || dtype == PG_BF16 ? simd->max_rows_i8 : simd->max_rows;
 }
 /* Rows of packed B. */
 static size_t padded_depth(pg_dtype dtype, size_t taps, size_t depth)

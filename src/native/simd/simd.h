@@ -168,7 +168,7 @@ typedef struct pg_winograd_out {
 typedef struct pg_simd {
     const char *name;
     size_t lanes_f32, lanes_f64, lanes_i16; /* columns per vector of a tile; i16: int32 columns */
-    size_t max_rows, max_rows_i8;           /* of a tile */
+    size_t max_rows, max_rows_i8;           /* of a tile; i8: of 8-bit codes and of bfloat16 */
     bool fast_bf16;                         /* instructions of its own for bfloat16 */
     void (*tile_f32)(const pg_tile *tile);
     void (*tile_f64)(const pg_tile *tile); /* sums are compensated: see tile_f64.inc */
