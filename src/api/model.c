@@ -293,6 +293,6 @@ polygraphy_code polygraphy_model_to_float16(const polygraphy_model *model, polyg
     pg_model *changed = NULL;
     *out = NULL;
     pg_api_begin();
-    pg_status status = pg_surgery_fp16(model->model, NULL, &changed);
+    pg_status status = pg_surgery_fp16(model->model, NULL, NULL, &changed);
     return made(status, changed, out);
 }

@@ -8,6 +8,7 @@
 #include "cli/values.h"
 #include "compare/compare.h"
 #include "data/loader.h"
+#include "engine/engine.h"
 #include "log/log.h"
 #include "native/native.h"
 #include "onnx/edit.h"
@@ -131,7 +132,8 @@ extern const pg_group pg_group_ranges;
 
 typedef struct pg_args_trt pg_args_trt; /* below */
 /* The runner that one of pg_args_runners' names stands for. The model is kept (counted).
- * `trt` may be NULL: no options were given for it; else it must outlive the runner. */
+ * "trt" is TensorRT itself, not the built-in engine in its place. `trt` may be NULL: no options were given for it;
+ * else it must outlive the runner. */
 PG_MUST_USE pg_status pg_args_new_runner(const char *name, const pg_args_runners *runners,
                                          const pg_args_onnxrt *onnxrt, const pg_args_native *native,
                                          const pg_args_trt *trt, pg_model *model, pg_runner **out);
@@ -254,7 +256,10 @@ typedef struct pg_args_trt_config {
     const char *hardware_compatibility, *profiling_verbosity, *runtime_platform, *tiling_level;
     pg_arg_list tactic_sources, pool_limit, preview_features, quantization_flags;
     pg_opt_int level, aux_streams;
+    const char *calibration_cache, *calibrator;
+    pg_opt_float quantile, cutoff;
 
+    pg_calibrate_options calibration; /* without threads */
     pg_trt_profile *profiles;
     size_t n_profiles;
     pg_trt_pool *pools;
@@ -315,8 +320,22 @@ PG_MUST_USE pg_status pg_args_trt_options(const pg_args_trt *args, const pg_args
                                           pg_arena *arena, pg_trt_options *out);
 /* The options that only TensorRT can follow and that were given, "--fp16 --trt-outputs"; NULL when there is none. */
 const char *pg_args_trt_set(const pg_args_trt *args, pg_arena *arena);
+/* Whether the built-in engine does the work: asked for, or no library was found. */
+bool pg_args_trt_is_native(const pg_args_trt *args);
+/* Refuses options that only the built-in engine follows. */
+PG_MUST_USE pg_status pg_args_trt_check_calibration(const pg_args_trt *args);
 /* PG_ERR_UNAVAILABLE, naming those options, where no library can be found. */
 PG_MUST_USE pg_status pg_args_trt_require(const pg_args_trt *args, pg_arena *arena);
+
+/* Builds an engine of the built-in engine. An option that it cannot follow is an error that names it. */
+typedef struct pg_args_build {
+    const pg_args_model *model;
+    const pg_args_data *data; /* what int8 is calibrated with, and where open shapes come from */
+    const pg_args_trt *trt;   /* with its options filled */
+    unsigned threads;
+} pg_args_build;
+PG_MUST_USE pg_status pg_args_build_engine(const pg_args_build *args, pg_model *model, pg_arena *arena,
+                                           pg_engine **out);
 
 /* ---- Systems that this version lacks ---- */
 

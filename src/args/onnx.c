@@ -79,7 +79,7 @@ static pg_status to_fp16(pg_model **model)
     pg_model *changed = NULL;
     pg_fp16_report report;
     PG_LOG_INFO("Converting float tensors to float16");
-    pg_status status = pg_surgery_fp16(*model, &report, &changed);
+    pg_status status = pg_surgery_fp16(*model, NULL, &report, &changed);
     if (status == NULL)
         PG_LOG_VERBOSE(
             "Converted %zu weights and constants; %zu casts were added, %zu nodes stay in float32.",
@@ -113,7 +113,7 @@ pg_status pg_args_load_onnx(const pg_args_model *model, const pg_args_onnx *onnx
 {
     if (model->is_engine)
         return pg_err(PG_ERR_INVALID,
-                      "'%s' is an engine of TensorRT, but an ONNX model is needed here: an engine "
+                      "'%s' is an engine, but an ONNX model is needed here: an engine "
                       "is run with 'run --trt' and shown by 'inspect model'",
                       model->path);
     bool changes = selects(&onnx->selection) || onnx->fp16 || (shapes != NULL && shapes->infer);

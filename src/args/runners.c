@@ -1,8 +1,6 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "args/args.h"
-#include "log/log.h"
 
 enum { MAX_THREADS = 4096 };
 
@@ -39,34 +37,16 @@ static pg_status finish(void *values, pg_arena *arena)
 const pg_group pg_group_runners = {"Runners", rows, PG_COUNT(rows),
                                    "They run in the order of the command line and may repeat.", finish};
 
-/* What the built-in engine cannot stand in for. */
-static bool needs_tensorrt(const pg_args_trt *trt, pg_model *model, pg_arena *arena)
-{
-    const char *rtx = getenv("POLYGRAPHY_USE_TENSORRT_RTX");
-    return model == NULL || (rtx != NULL && rtx[0] != '\0' && strcmp(rtx, "0") != 0) ||
-           (trt != NULL && (trt->library.choice != PG_TRT_AUTO || pg_args_trt_set(trt, arena) != NULL));
-}
-
-static pg_status new_trt(const pg_args_trt *trt, const pg_native_options *native, pg_model *model,
-                         pg_runner **out)
+static pg_status new_trt(const pg_args_trt *trt, pg_model *model, pg_runner **out)
 {
     static const pg_trt_options defaults = {0};
     pg_arena arena = {0};
-    pg_status status = pg_trt_find(trt != NULL ? trt->library.choice : PG_TRT_AUTO);
-    if (status == NULL) {
+    pg_status status = trt != NULL ? pg_args_trt_require(trt, &arena) : pg_trt_find(PG_TRT_AUTO);
+    if (status == NULL)
         *out = pg_runner_trt_new(model, model == NULL ? trt->engine_file : NULL,
                                  trt != NULL ? &trt->options : &defaults);
-    } else if (!needs_tensorrt(trt, model, &arena)) {
-        pg_status_drop(status);
-        status = NULL;
-        PG_LOG_WARNING("No TensorRT was found: the built-in engine stands in for it.");
-        *out = pg_runner_trt_native_new(model, native);
-    } else if (trt != NULL) {
-        pg_status_drop(status);
-        status = pg_args_trt_require(trt, &arena);
-        if (model == NULL)
-            status = pg_status_context(status, "to run '%s'", trt->engine_file);
-    }
+    else if (model == NULL)
+        status = pg_status_context(status, "to run '%s'", trt->engine_file);
     pg_arena_deinit(&arena);
     return status;
 }
@@ -79,7 +59,7 @@ pg_status pg_args_new_runner(const char *name, const pg_args_runners *runners, c
     pg_native_options native_options = native->options;
     onnxrt_options.threads = native_options.threads = runners->threads;
     if (strcmp(name, "trt") == 0)
-        return new_trt(trt, &native_options, model, out);
+        return new_trt(trt, model, out);
     if (model == NULL)
         return pg_err(PG_ERR_INVALID, "the runner '--%s' cannot run an engine of TensorRT: only --trt can",
                       name);

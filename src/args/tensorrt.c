@@ -1,10 +1,10 @@
 #include "args/args.h"
 #include "args/missing.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SCRIPT NEEDS_PYTHON
-#define CALIBRATOR "calibration through TensorRT 10"
 #define SELECTOR "the algorithm selector of TensorRT 10"
 
 #define FLAG(field, names_, help_)                                  \
@@ -23,7 +23,8 @@ static const pg_option library_rows[] = {
     {"--trt-library", PG_FIELD(pg_args_trt_library, name), .choices = "auto|tensorrt|tensorrt-rtx|native",
      .default_text = "auto", .flags = PG_OPTION_OURS,
      .help = "which TensorRT: auto is TensorRT where there is one, else TensorRT-RTX (only the latter with "
-             "POLYGRAPHY_USE_TENSORRT_RTX=1). It is looked for in POLYGRAPHY_TENSORRT (a library or its "
+             "POLYGRAPHY_USE_TENSORRT_RTX=1), else the built-in engine, which is native. It is looked for in "
+             "POLYGRAPHY_TENSORRT (a library or its "
              "folder), in the Python packages of the active environment and on the loader's path"},
 };
 
@@ -33,9 +34,7 @@ static pg_status finish_library(void *values, pg_arena *arena)
     (void)arena;
     args->choice = PG_TRT_AUTO;
     if (args->name != NULL && strcmp(args->name, "native") == 0)
-        return pg_err(PG_ERR_UNSUPPORTED,
-                      "option '--trt-library': the built-in engine cannot build engines yet: "
-                      "use tensorrt or tensorrt-rtx; 'run --native' runs a model with it");
+        args->choice = PG_TRT_NATIVE;
     if (args->name != NULL && strcmp(args->name, "tensorrt") == 0)
         args->choice = PG_TRT_TENSORRT;
     if (args->name != NULL && strcmp(args->name, "tensorrt-rtx") == 0)
@@ -55,7 +54,7 @@ static const pg_option config_rows[] = {
          "allow float16; where types follow from the model, it is converted to float16 first"),
     FLAG(bf16, "--bf16", "allow bfloat16"),
     FLAG(fp8, "--fp8", "allow 8-bit floats"),
-    FLAG(int8, "--int8", "allow 8-bit integers, for models with QuantizeLinear and DequantizeLinear"),
+    FLAG(int8, "--int8", "allow 8-bit integers; a model without QuantizeLinear nodes is calibrated"),
     {"--precision-constraints", PG_FIELD(pg_args_trt_config, precision_constraints),
      .choices = "prefer|obey|none", .default_text = "none", .flags = PG_OPTION_NAMED_TOO,
      .help = "how binding the precisions set on layers are; layer:type is --layer-precisions layer:type with "
@@ -64,10 +63,16 @@ static const pg_option config_rows[] = {
     FLAG(version_compatible, "--version-compatible", "build an engine that later versions can run"),
     FLAG(exclude_lean_runtime, "--exclude-lean-runtime",
          "leave the lean runtime out of a version-compatible engine"),
-    MISSING_PATH("--calibration-cache", CALIBRATOR, "calibration scales: read if there, else written"),
-    MISSING_TEXT("--calib-base-cls --calibration-base-class", CALIBRATOR, "class of the calibrator"),
-    MISSING_FLOAT("--quantile", CALIBRATOR, "quantile of the legacy calibrator"),
-    MISSING_FLOAT("--regression-cutoff", CALIBRATOR, "regression cutoff of the legacy calibrator"),
+    {"--calibration-cache", PG_FIELD(pg_args_trt_config, calibration_cache), .flags = PG_OPTION_PATH,
+     .help = "calibration scales: read if there, else written"},
+    {"--calib-base-cls --calibration-base-class", PG_FIELD(pg_args_trt_config, calibrator),
+     .metavar = "CLASS",
+     .help = "class of the calibrator: IInt8EntropyCalibrator2, IInt8EntropyCalibrator, "
+             "IInt8MinMaxCalibrator or IInt8LegacyCalibrator"},
+    {"--quantile", PG_FIELD(pg_args_trt_config, quantile),
+     .help = "quantile of the legacy calibrator, 0 to 1 (default: 0.5)"},
+    {"--regression-cutoff", PG_FIELD(pg_args_trt_config, cutoff),
+     .help = "regression cutoff of the legacy calibrator, 0 to 1 (default: 0.5)"},
     {"--load-timing-cache", PG_FIELD(pg_args_trt_config, load_timing_cache), .flags = PG_OPTION_PATH,
      .help = "timings of kernels to start from"},
     FLAG(error_on_timing_cache_miss, "--error-on-timing-cache-miss",
@@ -215,9 +220,27 @@ static pg_status parse_pools(pg_args_trt_config *args, pg_arena *arena)
     return NULL;
 }
 
+static pg_status share(const char *option, const pg_opt_float *text, double *out)
+{
+    *out = text->set ? text->value : 0.5;
+    if (!(*out >= 0 && *out <= 1))
+        return pg_err(PG_ERR_INVALID, "option '%s': %g is not between 0 and 1", option, *out);
+    return NULL;
+}
+
+static pg_status parse_calibration(pg_args_trt_config *args)
+{
+    if (args->calibrator != NULL)
+        PG_TRY_CTX(pg_calibrator_parse(pg_str_c(args->calibrator), &args->calibration.calibrator),
+                   "option '--calib-base-cls'");
+    PG_TRY(share("--quantile", &args->quantile, &args->calibration.quantile));
+    return share("--regression-cutoff", &args->cutoff, &args->calibration.regression_cutoff);
+}
+
 static pg_status finish_config(void *values, pg_arena *arena)
 {
     pg_args_trt_config *args = values;
+    PG_TRY(parse_calibration(args));
     if (args->exclude_lean_runtime && !args->version_compatible)
         return pg_err(PG_ERR_INVALID, "option '--exclude-lean-runtime' needs --version-compatible");
     if (args->level.set && (args->level.value < 0 || args->level.value > 5))
@@ -283,17 +306,8 @@ static pg_status parse_profiles(pg_args_trt_config *args, pg_arena *arena)
 {
     const pg_arg_list *lists[] = {&args->min, &args->opt, &args->max};
     static const char *const options[] = {"--trt-min-shapes", "--trt-opt-shapes", "--trt-max-shapes"};
-    for (size_t k = 0; k < PG_COUNT(lists); k++) {
-        if (lists[k]->n_uses == 0)
-            continue;
-        if (args->n_profiles > 0 && args->n_profiles != lists[k]->n_uses)
-            return pg_err(
-                PG_ERR_INVALID,
-                "option '%s' is given %zu time(s), the options for other shapes %zu: each use is for "
-                "one optimization profile, so all are given equally often",
-                options[k], lists[k]->n_uses, args->n_profiles);
-        args->n_profiles = lists[k]->n_uses;
-    }
+    for (size_t k = 0; k < PG_COUNT(lists); k++)
+        args->n_profiles = PG_MAX(args->n_profiles, lists[k]->n_uses);
     args->profiles = PG_ARENA_ARRAY(arena, pg_trt_profile, args->n_profiles + 1);
     for (size_t k = 0; k < PG_COUNT(lists); k++)
         for (size_t p = 0; p < lists[k]->n_uses; p++) {
@@ -470,8 +484,36 @@ const char *pg_args_trt_set(const pg_args_trt *args, pg_arena *arena)
     return found;
 }
 
+bool pg_args_trt_is_native(const pg_args_trt *args)
+{
+    const char *rtx = getenv("POLYGRAPHY_USE_TENSORRT_RTX");
+    if (args->library.choice != PG_TRT_AUTO || (rtx != NULL && rtx[0] != '\0' && strcmp(rtx, "0") != 0))
+        return args->library.choice == PG_TRT_NATIVE;
+    pg_status status = pg_trt_find(PG_TRT_AUTO);
+    bool found = status == NULL;
+    pg_status_drop(status);
+    return !found;
+}
+
+pg_status pg_args_trt_check_calibration(const pg_args_trt *args)
+{
+    const pg_args_trt_config *config = &args->config;
+    if (config->calibration_cache == NULL && config->calibrator == NULL && !config->quantile.set &&
+        !config->cutoff.set)
+        return NULL;
+    return pg_err(PG_ERR_UNSUPPORTED,
+                  "option '%s' needs calibration through TensorRT 10, which is not available "
+                  "in this version: use '--trt-library native', or a model with "
+                  "QuantizeLinear and DequantizeLinear nodes",
+                  config->calibration_cache != NULL ? "--calibration-cache"
+                  : config->calibrator != NULL      ? "--calib-base-cls"
+                  : config->quantile.set            ? "--quantile"
+                                                    : "--regression-cutoff");
+}
+
 pg_status pg_args_trt_require(const pg_args_trt *args, pg_arena *arena)
 {
+    PG_TRY(pg_args_trt_check_calibration(args));
     const char *set = pg_args_trt_set(args, arena);
     pg_status status = pg_trt_find(args->library.choice);
     return set != NULL ? pg_status_context(status, "needed for %s", set) : status;

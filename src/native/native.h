@@ -39,6 +39,10 @@ void pg_session_free(pg_session *session);
 PG_MUST_USE pg_status pg_session_run(pg_session *session, const pg_feed *feed, pg_feed *out);
 /* NULL ends observing. The observer must outlive its use. */
 void pg_session_observe(pg_session *session, const pg_observer *observer);
+/* The nodes that run, in order, after the engine's own changes to the main graph; views that live as long as the
+ * session. */
+size_t pg_session_layer_count(const pg_session *session);
+const pg_node *pg_session_layer(const pg_session *session, size_t i);
 /* Most bytes of values held at once so far, without weights. */
 uint64_t pg_session_peak_bytes(const pg_session *session);
 

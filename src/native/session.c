@@ -150,6 +150,16 @@ void pg_session_observe(pg_session *session, const pg_observer *observer)
     session->observer = observer;
 }
 
+size_t pg_session_layer_count(const pg_session *session)
+{
+    return session->plan->n_nodes;
+}
+
+const pg_node *pg_session_layer(const pg_session *session, size_t i)
+{
+    return session->plan->nodes[i].op.node;
+}
+
 uint64_t pg_session_peak_bytes(const pg_session *session)
 {
     return pg_pool_peak(session->pool);

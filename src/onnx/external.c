@@ -4,6 +4,7 @@ struct pg_external_file {
     pg_str location; /* the text in the model; owned by `text` */
     char *text;
     pg_file_map map;
+    uint64_t begin, size; /* the part of the map that offsets count in */
 };
 
 pg_external *pg_external_new(void)
@@ -54,6 +55,13 @@ static bool stays_inside(pg_str location)
     return true;
 }
 
+static void add_file(const pg_model *model, pg_str location, struct pg_external_file *file)
+{
+    file->text = pg_strndup(location.ptr, location.len);
+    file->location = (pg_str){file->text, location.len};
+    *PG_VEC_ADD(&model->external->files) = file;
+}
+
 static pg_status open_file(const pg_model *model, pg_str location, struct pg_external_file **out)
 {
     pg_arena arena = {0};
@@ -65,11 +73,23 @@ static pg_status open_file(const pg_model *model, pg_str location, struct pg_ext
         free(file);
         return status;
     }
-    file->text = pg_strndup(location.ptr, location.len);
-    file->location = (pg_str){file->text, location.len};
-    *PG_VEC_ADD(&model->external->files) = file;
+    file->size = file->map.size;
+    add_file(model, location, file);
     *out = file;
     return NULL;
+}
+
+void pg_model_attach(pg_model *model, const char *location, pg_file_map map, uint64_t begin, uint64_t size)
+{
+    struct pg_external_file *file = PG_NEW(struct pg_external_file);
+    *file = (struct pg_external_file){.map = map, .begin = begin, .size = size};
+    if (model->external == NULL)
+        model->external = pg_external_new();
+    if (model->data_dir == NULL)
+        model->data_dir = pg_strndup(".", 1);
+    pthread_mutex_lock(&model->external->lock);
+    add_file(model, pg_str_c(location), file);
+    pthread_mutex_unlock(&model->external->lock);
 }
 
 static pg_status find_file(const pg_model *model, pg_str location, struct pg_external_file **out)
@@ -121,13 +141,13 @@ pg_status pg_weight_external_bytes(const pg_model *model, const pg_weight *weigh
                       PG_STR_ARG(weight->name), (unsigned long long)need, (unsigned long long)weight->length);
     PG_TRY_CTX(find_file(model, weight->location, &file), "external data of weight '%" PG_STR_FMT "'",
                PG_STR_ARG(weight->name));
-    if (pg_add_overflow(weight->offset, need, &end) || end > file->map.size)
+    if (pg_add_overflow(weight->offset, need, &end) || end > file->size)
         return pg_err(PG_ERR_INVALID,
                       "weight '%" PG_STR_FMT "' lies at bytes %llu to %llu of '%s', which has %llu bytes",
                       PG_STR_ARG(weight->name), (unsigned long long)weight->offset,
                       (unsigned long long)(weight->offset + need), file->map.path,
-                      (unsigned long long)file->map.size);
-    *out = (pg_str){need > 0 ? (const char *)file->map.data + weight->offset : NULL, need};
+                      (unsigned long long)file->size);
+    *out = (pg_str){need > 0 ? (const char *)file->map.data + file->begin + weight->offset : NULL, need};
     return NULL;
 }
 

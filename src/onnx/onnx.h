@@ -186,6 +186,10 @@ void pg_model_unref(pg_model *model);
  * that names weight, file and bytes. */
 PG_MUST_USE pg_status pg_model_check_external(const pg_model *model);
 
+/* External weights of `location` lie in bytes [begin, begin + size) of a mapped file, which the model takes
+ * over. Before the first weight is loaded. */
+void pg_model_attach(pg_model *model, const char *location, pg_file_map map, uint64_t begin, uint64_t size);
+
 /* The version of a domain's opset; 0 when the model does not import it. */
 int64_t pg_model_opset(const pg_model *model, pg_str domain);
 const pg_function *pg_model_find_function(const pg_model *model, pg_str domain, pg_str name, pg_str overload);

@@ -94,8 +94,11 @@ pg_runner *pg_runner_onnxrt_new(pg_model *model, const pg_onnxrt_options *option
 
 typedef struct pg_native_options pg_native_options; /* native/native.h */
 pg_runner *pg_runner_native_new(pg_model *model, const pg_native_options *options);
-/* The same engine under the name that tells it stands in for TensorRT ("trt-native-runner"). */
-pg_runner *pg_runner_trt_native_new(pg_model *model, const pg_native_options *options);
+/* An engine that the built-in engine built ("trt-native-runner"): feeds must fit the profile. The engine is kept
+ * (counted). `options` may be NULL and is copied. */
+struct pg_engine;
+pg_runner *pg_runner_trt_native_new(struct pg_engine *engine, size_t profile,
+                                    const pg_native_options *options);
 /* The session of either, to observe it or ask for its memory; NULL for other backends and while the runner is
  * not active. */
 struct pg_session *pg_runner_native_session(const pg_runner *runner);

@@ -67,7 +67,7 @@ static pg_status convert_attr(pg_fp16 *pass, const pg_node *node, const pg_attr 
     if (node->domain.len > 0)
         return NULL;
     if (states_type(node, attr)) {
-        *out = int_attr(pass, pg_arena_cstr(pass->arena, attr->name), PG_F16);
+        *out = int_attr(pass, pg_arena_cstr(pass->arena, attr->name), pass->options.to);
     } else if (attr->type == PG_ATTR_TENSOR && attr->tensor->dtype == PG_F32) {
         pg_wire_message *tensor; /* ConstantOfShape's */
         PG_TRY(pg_fp16_weight(pass, attr->tensor, attr->tensor->name, &tensor));
@@ -89,9 +89,9 @@ static pg_status add_defaults(pg_fp16 *pass, const pg_node *node, pg_wire_messag
     if (node->domain.len > 0)
         return NULL;
     if (pg_str_is(node->op_type, "SequenceEmpty") && pg_node_attr(node, "dtype") == NULL)
-        pg_wire_add_message(pass->arena, out, PG_PB_NODE_ATTR, int_attr(pass, "dtype", PG_F16));
+        pg_wire_add_message(pass->arena, out, PG_PB_NODE_ATTR, int_attr(pass, "dtype", pass->options.to));
     if (pg_str_is(node->op_type, "ConstantOfShape") && pg_node_attr(node, "value") == NULL) {
-        PG_TRY(pg_tensor_borrow(&tensor, PG_F16, 1, &one, &zero));
+        PG_TRY(pg_tensor_borrow(&tensor, pass->options.to, 1, &one, &zero));
         pg_wire_add_message(pass->arena, out, PG_PB_NODE_ATTR,
                             tensor_attr(pass, "value", pg_build_tensor(pass->arena, "", &tensor)));
     }
@@ -120,7 +120,7 @@ static void add_casts(pg_fp16 *pass, pg_wire_message *graph, uint32_t field, con
     if (pg_str_eq(value->full, value->half))
         return;
     if (value->stays_full)
-        add_cast(pass, graph, field, value->full, value->half, PG_F16);
+        add_cast(pass, graph, field, value->full, value->half, pass->options.to);
     else
         add_cast(pass, graph, field, value->half, value->full, PG_F32);
 }
@@ -324,15 +324,17 @@ static void pass_deinit(pg_fp16 *pass)
     pg_arena_deinit(&pass->scratch);
 }
 
-pg_status pg_surgery_fp16(const pg_model *model, pg_fp16_report *report, pg_model **out)
+pg_status pg_surgery_fp16(const pg_model *model, const pg_fp16_options *options, pg_fp16_report *report,
+                          pg_model **out)
 {
+    static const pg_fp16_options everywhere = {.to = PG_F16};
     pg_arena arena = {0};
-    pg_fp16 pass = {.model = model, .arena = &arena};
+    pg_fp16 pass = {.model = model, .options = options != NULL ? *options : everywhere, .arena = &arena};
     pg_wire_message *root = NULL;
     enum { OLDEST_OPSET = 6 }; /* before it, Cast names its type by a text */
     if (pg_model_opset(model, PG_STR_EMPTY) < OLDEST_OPSET)
-        return pg_err(PG_ERR_UNSUPPORTED, "models of an opset below %d cannot be converted to float16",
-                      OLDEST_OPSET);
+        return pg_err(PG_ERR_UNSUPPORTED, "models of an opset below %d cannot be converted to %s",
+                      OLDEST_OPSET, pg_dtype_name(pass.options.to));
     pg_status status = pg_shapes_infer(model, NULL, &pass.shapes);
     if (status == NULL)
         status = pg_fp16_name_all(&pass);
@@ -344,5 +346,5 @@ pg_status pg_surgery_fp16(const pg_model *model, pg_fp16_report *report, pg_mode
     if (status == NULL)
         return pg_surgery_finish(&arena, root, model, out);
     pg_arena_deinit(&arena);
-    return pg_status_context(status, "while converting to float16");
+    return pg_status_context(status, "while converting to %s", pg_dtype_name(pass.options.to));
 }

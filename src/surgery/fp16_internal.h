@@ -56,6 +56,7 @@ typedef struct pg_fp16_scope {
 
 typedef struct pg_fp16 {
     const pg_model *model;
+    pg_fp16_options options;
     pg_arena *arena; /* of the new model */
     pg_arena scratch;
     pg_shapes *shapes;
@@ -83,12 +84,12 @@ bool pg_fp16_is_float_constant(const pg_node *node);
 
 /* ---- Weights ---- */
 
-/* A float16 TensorProto of a float32 one. */
+/* A TensorProto in the new type of a float32 one. */
 PG_MUST_USE pg_status pg_fp16_weight(pg_fp16 *pass, const pg_weight *weight, pg_str name,
                                      pg_wire_message **out);
 /* A Constant's value, whatever attribute states it. */
 PG_MUST_USE pg_status pg_fp16_constant(pg_fp16 *pass, const pg_node *node, pg_wire_message **out);
-/* `type` with float32 elements replaced by float16; NULL when there are none. */
+/* `type` with float32 elements replaced by the new type; NULL when there are none. */
 pg_wire_message *pg_fp16_type(pg_fp16 *pass, const pg_type *type);
 
 #endif

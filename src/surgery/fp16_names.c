@@ -38,6 +38,8 @@ pg_fp16_place pg_fp16_place_in(const pg_fp16 *pass, const pg_fp16_scope *scope, 
 {
     bool is_function =
         pg_model_find_function(pass->model, node->domain, node->op_type, node->overload) != NULL;
+    if (pass->options.keeps != NULL && pass->options.keeps(pass->options.context, node))
+        return PG_FP16_BY_TYPE;
     return pg_fp16_place_of(node, pg_fp16_opset(scope, node->domain), is_function, output, position);
 }
 

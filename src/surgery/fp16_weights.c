@@ -9,10 +9,11 @@
 /* What rounding made infinite or zero becomes the nearest number that is neither. */
 static void repair(pg_fp16 *pass, const float *in, uint16_t *out, uint64_t count)
 {
+    const uint16_t infinity = pass->options.to == PG_F16 ? 0x7c00 : 0x7f80;
     for (uint64_t i = 0; i < count; i++) {
         uint16_t magnitude = out[i] & 0x7fff;
-        if (magnitude == 0x7c00 && isfinite(in[i])) {
-            out[i] = (uint16_t)((out[i] & 0x8000) | 0x7bff);
+        if (magnitude == infinity && isfinite(in[i])) {
+            out[i] = (uint16_t)((out[i] & 0x8000) | (infinity - 1));
             pass->report.clamped++;
         } else if (magnitude == 0 && in[i] != 0) {
             out[i] |= 1;
@@ -28,13 +29,13 @@ static pg_status convert(pg_fp16 *pass, const pg_tensor *tensor, pg_str name, pg
     /* Asked for first: an arena ends the program when there is no memory. */
     void *probe = malloc(count * sizeof(uint16_t) + 1);
     if (probe == NULL)
-        return pg_err(PG_ERR_NO_MEMORY, "no memory for the %llu bytes of '%s' as float16",
-                      (unsigned long long)count * 2, text);
+        return pg_err(PG_ERR_NO_MEMORY, "no memory for the %llu bytes of '%s' as %s",
+                      (unsigned long long)count * 2, text, pg_dtype_name(pass->options.to));
     free(probe);
     uint16_t *half = PG_ARENA_ARRAY(pass->arena, uint16_t, count + 1);
-    pg_convert(PG_F32, tensor->data, PG_F16, half, count, &pg_cast_onnx);
+    pg_convert(PG_F32, tensor->data, pass->options.to, half, count, &pg_cast_onnx);
     repair(pass, tensor->data, half, count);
-    *out = pg_build_raw_tensor(pass->arena, text, PG_F16, tensor->rank, tensor->dims,
+    *out = pg_build_raw_tensor(pass->arena, text, pass->options.to, tensor->rank, tensor->dims,
                                (pg_str){(const char *)half, count * sizeof *half});
     pass->report.weights++;
     return NULL;
@@ -75,22 +76,22 @@ pg_status pg_fp16_constant(pg_fp16 *pass, const pg_node *node, pg_wire_message *
 
 /* ---- Types ---- */
 
-static bool to_half(const pg_type *type, pg_type *out, pg_arena *arena)
+static bool to_half(const pg_type *type, pg_dtype to, pg_type *out, pg_arena *arena)
 {
     *out = *type;
     if (type->kind == PG_TYPE_TENSOR || type->kind == PG_TYPE_SPARSE_TENSOR) {
-        out->elem = type->elem == PG_F32 ? PG_F16 : type->elem;
+        out->elem = type->elem == PG_F32 ? to : type->elem;
         return type->elem == PG_F32;
     }
     if (type->inner == NULL)
         return false;
     pg_type *inner = PG_ARENA_NEW(arena, pg_type);
     out->inner = inner;
-    return to_half(type->inner, inner, arena);
+    return to_half(type->inner, to, inner, arena);
 }
 
 pg_wire_message *pg_fp16_type(pg_fp16 *pass, const pg_type *type)
 {
     pg_type half;
-    return to_half(type, &half, &pass->scratch) ? pg_build_type(pass->arena, &half) : NULL;
+    return to_half(type, pass->options.to, &half, &pass->scratch) ? pg_build_type(pass->arena, &half) : NULL;
 }

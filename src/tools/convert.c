@@ -136,7 +136,8 @@ static void warn_idle(const pg_group *group, const void *values, const char *rea
 
 static void warn_always_idle(const convert_args *args, pg_arena *arena)
 {
-    warn_idle(&pg_group_data, &args->data, "inputs are needed to calibrate TensorRT engines only", arena);
+    if (!args->trt.config.int8)
+        warn_idle(&pg_group_data, &args->data, "inputs are needed to calibrate int8 engines only", arena);
     warn_idle(&pg_group_onnxrt, &args->onnxrt, "ONNX Runtime takes no part in this conversion", arena);
     if (args->own.pooled_outputs)
         PG_LOG_WARNING("Option: --pooled-outputs has no effect.");
@@ -179,12 +180,41 @@ static pg_status trt_options(const convert_args *args, pg_arena *arena, pg_trt_o
     return pg_args_trt_require(&args->trt, arena);
 }
 
+/* With the built-in engine. */
+static pg_status to_plan(convert_args *args, const char *path, pg_arena *arena)
+{
+    pg_model *model = NULL;
+    pg_engine *engine = NULL;
+    const char *option = args->own.engine_capability != NULL  ? "--engine-capability"
+                         : args->own.use_gpu                  ? "--use-gpu"
+                         : args->own.compute_capabilities.set ? "--compute-capabilities"
+                                                              : NULL;
+    if (option != NULL)
+        return pg_err(PG_ERR_UNSUPPORTED, "option '%s' needs TensorRT: the built-in engine cannot follow it",
+                      option);
+    PG_TRY(pg_args_trt_options(&args->trt, &args->model, arena, &args->trt.options));
+    if (args->trt.library.choice != PG_TRT_NATIVE)
+        PG_LOG_WARNING("No TensorRT was found: the built-in engine stands in for it.");
+    PG_TRY(to_onnx(args, &model));
+    pg_args_build build = {.model = &args->model, .data = &args->data, .trt = &args->trt};
+    pg_status status = pg_args_build_engine(&build, model, arena, &engine);
+    if (status == NULL) {
+        PG_LOG_INFO("Saving engine to %s", path);
+        status = pg_engine_save(engine, path);
+    }
+    pg_engine_unref(engine);
+    pg_model_unref(model);
+    return status;
+}
+
 static pg_status to_engine(convert_args *args, const char *path, pg_arena *arena)
 {
     pg_trt_options options;
     pg_model *model = NULL;
     args->save.path = NULL;
     warn_idle(&pg_group_onnx_save, &args->save, "the result is an engine", arena);
+    if (pg_args_trt_is_native(&args->trt))
+        return to_plan(args, path, arena);
     PG_TRY(trt_options(args, arena, &options));
     PG_TRY(to_onnx(args, &model));
     pg_status status = pg_trt_build_file(model, &options, path);
@@ -246,8 +276,9 @@ const pg_command pg_command_convert = {
         "  polygraphy convert model.onnx -o small.onnx --save-external-data weights.bin\n"
         "  polygraphy convert model.onnx -o all.onnx --onnx-outputs '*' --shape-inference\n"
         "\n"
-        "With TensorRT or TensorRT-RTX it builds engines:\n"
+        "It builds engines with TensorRT, TensorRT-RTX or, where there is neither, the built-in engine:\n"
         "\n"
+        "  polygraphy convert model.onnx -o model.engine --fp16\n"
         "  polygraphy convert model.onnx -o model.engine --trt-library tensorrt-rtx",
     .examples = "polygraphy convert model.onnx --fp-to-fp16 -o half.onnx\n"
                 "polygraphy convert model.onnx --shape-inference --onnx-outputs mark all -o marked.onnx",

@@ -50,7 +50,7 @@ static const pg_group_use groups[] = {
 static pg_runner *make_runner(void *context, pg_model *model, bool single_node)
 {
     (void)context;
-    return pg_runner_trt_native_new(model, &(pg_native_options){.threads = single_node ? 1 : 0});
+    return pg_runner_native_new(model, &(pg_native_options){.threads = single_node ? 1 : 0});
 }
 
 /* The parser's errors in one line, without what names the model. */

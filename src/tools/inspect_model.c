@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "args/args.h"
+#include "engine/engine_text.h"
 #include "args/missing.h"
 #include "check/unbounded.h"
 #include "log/log.h"
@@ -97,6 +98,20 @@ static pg_status show_engine(const inspect_args *args, const pg_trt_options *opt
     return NULL;
 }
 
+/* One that the built-in engine built. */
+static pg_status show_plan(const inspect_args *args, const pg_trt_text_options *show)
+{
+    pg_engine *engine;
+    pg_buf text = {0};
+    PG_LOG_INFO("Loading engine from %s", args->model.path);
+    PG_TRY(pg_engine_load(args->model.path, &engine));
+    pg_engine_text(engine, &(pg_engine_text_options){show->layers, show->attrs, show->weights}, &text);
+    PG_LOG_INFO("==== TensorRT Engine ====\n%s", pg_buf_cstr(&text));
+    pg_buf_deinit(&text);
+    pg_engine_unref(engine);
+    return NULL;
+}
+
 static pg_status show_network(const inspect_args *args, pg_model *model, const pg_trt_options *options,
                               const pg_trt_text_options *show)
 {
@@ -142,9 +157,8 @@ static pg_status check(const inspect_args *args, pg_arena *arena)
         return pg_err(PG_ERR_INVALID, "%s: for networks and engines of TensorRT, so add --display-as trt",
                       option);
     if (args->model.is_engine && wants_picture(args))
-        return pg_err(PG_ERR_UNSUPPORTED,
-                      "an engine of TensorRT cannot be shown as a picture: show the model it "
-                      "was built from, with --display-as trt");
+        return pg_err(PG_ERR_UNSUPPORTED, "an engine cannot be shown as a picture: show the model it "
+                                          "was built from, with --display-as trt");
     return NULL;
 }
 
@@ -158,6 +172,8 @@ static pg_status run(void *values, pg_arena *arena)
     pg_model *model = NULL;
     PG_TRY(check(args, arena));
     PG_TRY(pg_args_trt_options(&args->trt, &args->model, arena, &trt));
+    if (args->model.is_engine && pg_engine_is_plan(args->model.path))
+        return show_plan(args, &show);
     if (args->model.is_engine || args->show.display_as != NULL)
         PG_TRY_CTX(pg_args_trt_require(&args->trt, arena), "to read '%s'", args->model.path);
     if (args->model.is_engine)

@@ -34,10 +34,23 @@ def picture_model(source="input", dims=("N", 3, "H", "W")):
                  [kernel("w1", 4, 3), kernel("w2", 5, 4)])
 
 
+def softmax_model():
+    return model([conv(["x", "w1"], "features", "conv1"), node("Softmax", ["features"], ["probabilities"], "softmax")],
+                 [value_info("x", ["N", 3, 224, 224])], [value_info("probabilities", ["N", 4, 224, 224])],
+                 [kernel("w1", 4, 3)])
+
+
 def two_input_model():
     return model([node("Mul", ["image", "mask"], ["masked"], "n_mul"), node("Relu", ["masked"], ["out"], "n_relu")],
                  [value_info("image", ["N", 3, 224, 224]), value_info("mask", ["N", 1, 224, 224])],
                  [value_info("out", ["N", 3, 224, 224])])
+
+
+def labelled_model():
+    return model([node("Flatten", ["image"], ["flat"], "flatten"), node("Concat", ["flat", "labels"], ["all"], "join")
+                  + bytes_field(5, bytes_field(1, "axis") + number_field(3, 1) + number_field(20, 2))],
+                 [value_info("image", ["N", 3, 224, 224]), value_info("labels", ["N", 1000])],
+                 [value_info("all", ["N", 151528])])
 
 
 def external_model():
@@ -90,15 +103,21 @@ def make(root):
     (here / "multi_input_model.onnx").write_bytes(two_input_model())
     (here / "large_model.onnx").write_bytes(external_model())
     (here / "weights" / "large.bin").write_bytes(struct.pack("<12f", *[i / 4 - 1 for i in range(12)]))
+    (here / "image_labels.onnx").write_bytes(labelled_model())
     (here / "big.onnx").write_bytes(big_model())
     (here / "custom.onnx").write_bytes(custom_model())
-    for name in ("resnet_fp32", "resnet_fp16", "engines/first", "engines/second"):
-        (here / f"{name}.engine").write_bytes(b"a plan that only TensorRT reads")
     for name in ("resnet_def", "resnet_cfg", "resnet_custom", "generate_data", "custom_loader", "data_loader",
                  "calibration_data"):
         (here / f"{name}.py").write_text("# a script for the peer\n")
     for name, tactic in (("build1", 1), ("build2", 2), ("bad_tactics", 3)):
         (here / f"{name}.json").write_text(replay(tactic))
+    (here / "softmax.onnx").write_bytes(softmax_model())
+    pictures = ("--input-shapes", "x:[1,3,224,224]")
+    ask(here, "convert", "softmax.onnx", "-o", "resnet_fp32.engine", *pictures)
+    ask(here, "convert", "softmax.onnx", "-o", "resnet_fp16.engine", "--fp16", *pictures)
+    ask(here, "run", "resnet_fp32.engine", "--trt", "--save-inputs", "input.json", "--save-outputs", "output.josn")
+    for name in ("first", "second"):
+        ask(here, "convert", f"models/{name}.onnx", "-o", f"engines/{name}.engine")
     small = ("--input-shapes", "input:[1,3,4,4]")
     ask(here, "run", "model.onnx", "--native", *small, "--save-inputs", "inputs.json",
         "--save-outputs", "outputs.json")

@@ -6,11 +6,14 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "engine/engine.h"
 #include "runner/runner.h"
 
 typedef struct native_runner {
     pg_runner base;
-    pg_model *model; /* counted */
+    pg_model *model;   /* counted */
+    pg_engine *engine; /* counted; NULL when it runs a model as it is */
+    size_t profile;    /* of the engine */
     pg_native_options options;
     char *onednn; /* owned; what options.onednn points to */
 
@@ -84,6 +87,8 @@ static pg_io_list outputs(pg_runner *runner)
 static pg_status infer(pg_runner *runner, const pg_feed *feed, pg_feed *out)
 {
     native_runner *self = (native_runner *)runner;
+    if (self->engine != NULL)
+        PG_TRY(pg_engine_check_feed(self->engine, self->profile, feed));
     uint64_t start = pg_clock_ns();
     PG_TRY(pg_session_run(self->session, feed, out));
     runner->seconds = pg_clock_seconds_since(start);
@@ -94,6 +99,7 @@ static void destroy(pg_runner *runner)
 {
     native_runner *self = (native_runner *)runner;
     pg_model_unref(self->model);
+    pg_engine_unref(self->engine);
     free(self->onednn);
     free(self);
 }
@@ -112,7 +118,7 @@ struct pg_session *pg_runner_native_session(const pg_runner *runner)
 
 /* ---- Construction ---- */
 
-static pg_runner *new_runner(pg_model *model, const pg_native_options *options, const pg_runner_ops *ops)
+static native_runner *new_runner(const pg_runner_ops *ops, pg_model *model, const pg_native_options *options)
 {
     native_runner *self = PG_NEW(native_runner);
     pg_runner_init(&self->base, ops);
@@ -123,15 +129,19 @@ static pg_runner *new_runner(pg_model *model, const pg_native_options *options, 
         self->onednn = pg_strndup(self->options.onednn, strlen(self->options.onednn));
         self->options.onednn = self->onednn;
     }
-    return &self->base;
+    return self;
 }
 
 pg_runner *pg_runner_native_new(pg_model *model, const pg_native_options *options)
 {
-    return new_runner(model, options, &native_ops);
+    return &new_runner(&native_ops, model, options)->base;
 }
 
-pg_runner *pg_runner_trt_native_new(pg_model *model, const pg_native_options *options)
+pg_runner *pg_runner_trt_native_new(pg_engine *engine, size_t profile, const pg_native_options *options)
 {
-    return new_runner(model, options, &trt_native_ops);
+    pg_native_options own = pg_engine_session_options(engine, options);
+    native_runner *self = new_runner(&trt_native_ops, engine->model, &own);
+    self->engine = pg_engine_ref(engine);
+    self->profile = profile;
+    return &self->base;
 }

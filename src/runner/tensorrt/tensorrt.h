@@ -13,6 +13,7 @@ typedef enum pg_trt_choice {
     PG_TRT_AUTO, /* TensorRT, else TensorRT-RTX; only the latter with POLYGRAPHY_USE_TENSORRT_RTX=1 */
     PG_TRT_TENSORRT,
     PG_TRT_RTX,
+    PG_TRT_NATIVE, /* none: the built-in engine builds and runs (engine/engine.h) */
 } pg_trt_choice;
 
 /* Whether a library can be found, without loading it: the file named in POLYGRAPHY_TENSORRT, the Python

@@ -7,12 +7,16 @@
 #include "tools/run/internal.h"
 
 static pg_status add_runner(run_live *live, const run_args *args, const char *name, const pg_args_trt *trt,
-                            pg_model *model)
+                            pg_model *model, pg_arena *arena)
 {
-    PG_TRY(pg_args_new_runner(name, &args->runners, &args->onnxrt, &args->native, trt, model,
-                              &live->runners[live->count]));
+    pg_runner **out = &live->runners[live->count];
+    const char *file = model == NULL ? trt->engine_file : NULL;
+    if (strcmp(name, "trt") == 0 && run_is_native_engine(args, file))
+        PG_TRY(run_new_engine_runner(args, file, model, arena, live, out));
+    else
+        PG_TRY(pg_args_new_runner(name, &args->runners, &args->onnxrt, &args->native, trt, model, out));
     if (args->inference.subprocess)
-        live->runners[live->count] = pg_runner_in_process(live->runners[live->count]);
+        *out = pg_runner_in_process(*out);
     live->count++;
     return NULL;
 }
@@ -25,13 +29,13 @@ pg_status run_live_new(run_live *live, const run_args *args, pg_model *model, pg
     live->profiles = PG_ARENA_ARRAY(arena, struct pg_profile *, count + 2);
     live->profiled = args->native.profiles;
     for (size_t i = 0; i < count; i++)
-        PG_TRY(add_runner(live, args, args->runners.names.items[i], &args->trt, model));
+        PG_TRY(add_runner(live, args, args->runners.names.items[i], &args->trt, model, arena));
     if (args->trt.engine.engine == NULL)
         return NULL;
     pg_args_trt *saved = PG_ARENA_NEW(arena, pg_args_trt); /* --trt-engine: one more runner */
     *saved = args->trt;
     saved->engine_file = args->trt.engine.engine;
-    return add_runner(live, args, "trt", saved, NULL);
+    return add_runner(live, args, "trt", saved, NULL, arena);
 }
 
 void run_live_free(run_live *live)
@@ -42,6 +46,8 @@ void run_live_free(run_live *live)
         pg_profile_free(live->profiles[i]);
     }
     live->count = 0;
+    pg_engine_unref(live->engine);
+    live->engine = NULL;
 }
 
 pg_status run_live_activate(pg_runner *runner)

@@ -2,6 +2,7 @@
  *
  *     run.c      the command: its options, the checks between them, the order of the work
  *     rules.c    what the options must satisfy together
+ *     engine.c   engines that the built-in engine runs
  *     infer.c    runners: made, activated, fed; latencies
  *     source.c   where the inputs come from
  *     save.c     what is written: inputs, outputs, report
@@ -71,11 +72,14 @@ typedef struct run_source {
     pg_io_list inputs; /* of the runner it was opened for */
     pg_inputs *files;  /* of --load-inputs; NULL: random ones */
     pg_loader_options options;
-    size_t count; /* iterations */
+    pg_input_shape *shapes; /* of `options`; owned */
+    size_t count;           /* iterations */
 } run_source;
 
-/* Inputs for `runner`, which is active and stays so until the source is closed. The struct must not move. */
-PG_MUST_USE pg_status run_source_open(run_source *source, const run_args *args, pg_runner *runner);
+/* Inputs for `runner`, which is active and stays so until the source is closed. The struct must not move. Random
+ * inputs have the shapes of the command line, else the optimal ones of the engine (may be NULL). */
+PG_MUST_USE pg_status run_source_open(run_source *source, const run_args *args, pg_runner *runner,
+                                      const pg_engine *engine);
 PG_MUST_USE pg_status run_source_get(run_source *source, size_t index, pg_feed *out);
 /* What the random inputs will look like, when the user said something about it. */
 void run_source_announce(const run_args *args);
@@ -120,6 +124,7 @@ typedef struct run_live {
     struct pg_profile **profiles; /* one per runner; NULL where none is taken */
     bool profiled;
     size_t count;
+    pg_engine *engine; /* counted: of the first runner that has one of the built-in engine; may be NULL */
 } run_live;
 
 PG_MUST_USE pg_status run_live_new(run_live *live, const run_args *args, pg_model *model, pg_arena *arena);
@@ -238,5 +243,13 @@ PG_MUST_USE pg_status run_script(const pg_command *command, run_args *args, pg_a
 void run_describe_feed(pg_buf *out, const pg_feed *feed);
 /* Each value as NumPy prints it, under its name, indented; starts with a line feed. */
 void run_describe_values(pg_buf *out, const pg_feed *feed);
+
+/* ---- engine.c ---- */
+
+/* Whether a runner of --trt runs with the built-in engine; `file` is its engine, NULL for the model. */
+bool run_is_native_engine(const run_args *args, const char *file);
+/* That runner: on the engine of a file, or one built from the model (and saved if that was asked for). */
+PG_MUST_USE pg_status run_new_engine_runner(const run_args *args, const char *file, pg_model *model,
+                                            pg_arena *arena, run_live *live, pg_runner **out);
 
 #endif

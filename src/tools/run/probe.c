@@ -7,7 +7,7 @@ pg_status run_probe_open(run_probe *probe, const run_args *args, pg_model *model
 {
     *probe = (run_probe){.runner = pg_runner_native_new(model, options)};
     PG_TRY(pg_runner_activate(probe->runner));
-    return run_source_open(&probe->source, args, probe->runner);
+    return run_source_open(&probe->source, args, probe->runner, NULL);
 }
 
 pg_status run_probe_infer(run_probe *probe, size_t index, const pg_observer *observer, pg_feed *out)

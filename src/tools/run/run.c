@@ -108,7 +108,7 @@ static pg_status stream_one(run_state *state, size_t index, const pg_feed *feed,
     }
     PG_TRY(run_savers_end_iteration(&state->savers, index));
     pg_status status = run_judge_next(&state->judge, state->iterations, out_more);
-    if (state->judge.invalid)
+    if (state->judge.invalid && state->model != NULL)
         run_blame(state->args, state->model, index);
     return status;
 }
@@ -119,7 +119,7 @@ static pg_status stream_all(run_state *state)
     for (size_t i = 0; i < state->live.count; i++)
         PG_TRY(run_live_activate(state->live.runners[i]));
     PG_TRY(run_savers_open(&state->savers, state->args));
-    PG_TRY(run_source_open(&state->source, state->args, state->live.runners[0]));
+    PG_TRY(run_source_open(&state->source, state->args, state->live.runners[0], state->live.engine));
     for (size_t i = 0; i < state->source.count && more; i++) {
         pg_feed feed = {0};
         pg_status status = run_source_get(&state->source, i, &feed);
@@ -155,7 +155,7 @@ static pg_status run_alone(run_state *state, size_t which, pg_arena *arena)
     run_live *live = &state->live;
     pg_runner *runner = live->runners[which];
     PG_TRY(run_live_activate(runner));
-    PG_TRY(run_source_open(&state->source, state->args, runner));
+    PG_TRY(run_source_open(&state->source, state->args, runner, state->live.engine));
     for (size_t i = 0; i < state->source.count; i++) {
         pg_feed feed = {0};
         pg_status status = run_source_get(&state->source, i, &feed);
@@ -225,7 +225,7 @@ static pg_status validate_all(run_state *state, bool *out_valid)
         return NULL;
     if (judge->n_live > 0)
         PG_TRY(pg_validate_results(&state->sequential, &options, out_valid));
-    if (!*out_valid)
+    if (!*out_valid && state->model != NULL)
         run_blame(state->args, state->model, first_invalid(&state->sequential));
     for (size_t begin = 0, end; begin < judge->loaded.count; begin = end) {
         for (end = begin + 1;

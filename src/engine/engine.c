@@ -1,0 +1,81 @@
+#include "engine/engine.h"
+
+#include "base/alloc.h"
+#include "engine/internal.h"
+
+/* Below this level of --builder-optimization-level nothing is fused. */
+enum { FUSING_LEVEL = 2 };
+
+pg_engine *pg_engine_ref(pg_engine *engine)
+{
+    engine->refs++;
+    return engine;
+}
+
+void pg_engine_unref(pg_engine *engine)
+{
+    if (engine == NULL || --engine->refs > 0)
+        return;
+    pg_model_unref(engine->model);
+    pg_arena_deinit(&engine->arena);
+    free(engine);
+}
+
+pg_native_options pg_engine_session_options(const pg_engine *engine, const pg_native_options *asked)
+{
+    pg_native_options options = asked != NULL ? *asked : (pg_native_options){0};
+    options.no_optimization = options.no_optimization || engine->level < FUSING_LEVEL;
+    options.max_bytes = engine->workspace;
+    return options;
+}
+
+/* ---- Layers ---- */
+
+static size_t keep_names(pg_engine *engine, const pg_str *names, size_t count, const pg_str **out)
+{
+    pg_str *kept = PG_ARENA_ARRAY(&engine->arena, pg_str, count + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        if (names[i].len > 0 && !pg_engine_is_initializer(engine->model->graph, names[i]))
+            kept[n++] = pg_arena_str(&engine->arena, names[i]);
+    *out = kept;
+    return n;
+}
+
+void pg_engine_read_layers(pg_engine *engine, const pg_session *session)
+{
+    size_t count = pg_session_layer_count(session);
+    pg_engine_layer *layers = PG_ARENA_ARRAY(&engine->arena, pg_engine_layer, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const pg_node *node = pg_session_layer(session, i);
+        const char *op =
+            pg_arena_printf(&engine->arena, "%" PG_STR_FMT "%s%" PG_STR_FMT, PG_STR_ARG(node->domain),
+                            node->domain.len > 0 ? "." : "", PG_STR_ARG(node->op_type));
+        layers[i] = (pg_engine_layer){.name = pg_arena_str(&engine->arena, node->name), .op = pg_str_c(op)};
+        layers[i].n_inputs = keep_names(engine, node->inputs, node->n_inputs, &layers[i].inputs);
+        layers[i].n_outputs = keep_names(engine, node->outputs, node->n_outputs, &layers[i].outputs);
+    }
+    engine->layers = layers;
+    engine->n_layers = count;
+}
+
+pg_status pg_engine_unknown_layer(const pg_model *model, pg_str name)
+{
+    enum { FAR = 8 };
+    pg_str nearest = PG_STR_EMPTY;
+    size_t least = FAR;
+    for (size_t n = 0; n < model->graph->n_nodes; n++) {
+        size_t distance = pg_str_distance(model->graph->nodes[n].name, name, least);
+        if (distance < least) {
+            least = distance;
+            nearest = model->graph->nodes[n].name;
+        }
+    }
+    if (nearest.len > 0)
+        return pg_err(PG_ERR_NOT_FOUND,
+                      "no layer is called '%" PG_STR_FMT "'; did you mean '%" PG_STR_FMT "'?",
+                      PG_STR_ARG(name), PG_STR_ARG(nearest));
+    return pg_err(PG_ERR_NOT_FOUND,
+                  "no layer is called '%" PG_STR_FMT "'; 'polygraphy inspect model --show layers' lists them",
+                  PG_STR_ARG(name));
+}

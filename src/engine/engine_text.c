@@ -1,0 +1,155 @@
+#include "engine/engine_text.h"
+
+#include "engine/internal.h"
+#include "shapes/shapes.h"
+
+typedef struct printer {
+    const pg_engine *engine;
+    pg_engine_text_options options;
+    pg_shapes *shapes; /* NULL when they cannot be inferred */
+    pg_buf *out;
+} printer;
+
+/* ---- Tensors ---- */
+
+static void put_dims(pg_buf *out, size_t rank, const int64_t *dims)
+{
+    pg_buf_putc(out, '(');
+    for (size_t d = 0; d < rank; d++)
+        pg_buf_printf(out, "%s%lld", d > 0 ? ", " : "", (long long)dims[d]);
+    pg_buf_puts(out, rank == 1 ? ",)" : ")");
+}
+
+/* Open dims are -1, as engines of TensorRT state them. */
+static void put_shape(pg_buf *out, const pg_type *type)
+{
+    int64_t dims[PG_MAX_RANK];
+    size_t rank = PG_MIN((size_t)type->rank, (size_t)PG_MAX_RANK);
+    for (size_t d = 0; d < rank; d++)
+        dims[d] = type->dims[d].has_value && type->dims[d].value >= 0 ? type->dims[d].value : -1;
+    put_dims(out, rank, dims);
+}
+
+static void put_tensor(pg_buf *out, pg_str name, const pg_type *type)
+{
+    pg_buf_add_str(out, name);
+    if (type == NULL || type->kind != PG_TYPE_TENSOR)
+        return;
+    pg_buf_printf(out, " [dtype=%s", pg_dtype_name(type->elem));
+    if (type->has_shape) {
+        pg_buf_puts(out, ", shape=");
+        put_shape(out, type);
+    }
+    pg_buf_putc(out, ']');
+}
+
+static const pg_type *type_of(const printer *p, pg_str name)
+{
+    const pg_value_info *input = pg_engine_find_input(p->engine->model->graph, name);
+    if (input != NULL)
+        return &input->type;
+    return p->shapes != NULL ? pg_shapes_find(p->shapes, name) : NULL;
+}
+
+static void put_names(const printer *p, const pg_str *names, size_t count, const char *between)
+{
+    pg_buf_putc(p->out, '{');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            pg_buf_puts(p->out, between);
+        put_tensor(p->out, names[i], type_of(p, names[i]));
+    }
+    pg_buf_putc(p->out, '}');
+}
+
+/* ---- Sections ---- */
+
+static void put_io(const printer *p)
+{
+    const pg_graph *graph = p->engine->model->graph;
+    const pg_shape_profile *inputs = &p->engine->profiles[0];
+    pg_buf_printf(p->out, "Name: %" PG_STR_FMT " | Explicit Batch Engine\n\n---- %zu Engine Input(s) ----\n{",
+                  PG_STR_ARG(p->engine->name), inputs->count);
+    for (size_t i = 0; i < inputs->count; i++) {
+        pg_buf_puts(p->out, i > 0 ? ",\n " : "");
+        put_tensor(p->out, inputs->items[i].input, type_of(p, inputs->items[i].input));
+    }
+    pg_buf_printf(p->out, "}\n\n---- %zu Engine Output(s) ----\n{", graph->n_outputs);
+    for (size_t i = 0; i < graph->n_outputs; i++) {
+        pg_buf_puts(p->out, i > 0 ? ",\n " : "");
+        put_tensor(p->out, graph->outputs[i].name, &graph->outputs[i].type);
+    }
+    pg_buf_printf(p->out, "}\n\n---- Memory ----\nDevice Memory: %llu bytes\n\n",
+                  (unsigned long long)p->engine->peak_bytes);
+}
+
+static size_t longest_name(const printer *p)
+{
+    const pg_graph *graph = p->engine->model->graph;
+    size_t longest = 0;
+    for (size_t i = 0; i < p->engine->profiles[0].count; i++)
+        longest = PG_MAX(longest, p->engine->profiles[0].items[i].input.len);
+    for (size_t i = 0; i < graph->n_outputs; i++)
+        longest = PG_MAX(longest, graph->outputs[i].name.len);
+    return longest;
+}
+
+static void put_profiles(const printer *p)
+{
+    enum { GAP = 17 };
+    const pg_graph *graph = p->engine->model->graph;
+    size_t inputs = p->engine->profiles[0].count, width = longest_name(p) + GAP;
+    pg_buf_printf(p->out, "---- %zu Profile(s) (%zu Tensor(s) Each) ----\n", p->engine->n_profiles,
+                  inputs + graph->n_outputs);
+    for (size_t n = 0; n < p->engine->n_profiles; n++) {
+        pg_buf_printf(p->out, "- Profile: %zu\n", n);
+        for (size_t i = 0; i < inputs; i++) {
+            const pg_shape_range *range = &p->engine->profiles[n].items[i];
+            pg_buf_printf(p->out, "    Tensor: %" PG_STR_FMT "%*s, Index: %zu | Shapes: min=",
+                          PG_STR_ARG(range->input), (int)(width - range->input.len), "(Input)", i);
+            put_dims(p->out, range->rank, range->min);
+            pg_buf_puts(p->out, ", opt=");
+            put_dims(p->out, range->rank, range->opt);
+            pg_buf_puts(p->out, ", max=");
+            put_dims(p->out, range->rank, range->max);
+            pg_buf_putc(p->out, '\n');
+        }
+        for (size_t i = 0; i < graph->n_outputs; i++) {
+            pg_buf_printf(p->out, "    Tensor: %" PG_STR_FMT "%*s, Index: %zu | Shape: ",
+                          PG_STR_ARG(graph->outputs[i].name), (int)(width - graph->outputs[i].name.len),
+                          "(Output)", inputs + i);
+            put_shape(p->out, &graph->outputs[i].type);
+            pg_buf_putc(p->out, '\n');
+        }
+        pg_buf_putc(p->out, '\n');
+    }
+}
+
+static void put_layer(const printer *p, size_t index)
+{
+    const pg_engine_layer *layer = &p->engine->layers[index];
+    pg_buf_printf(p->out, "Layer %-4zu | %" PG_STR_FMT " [Op: %" PG_STR_FMT "]\n    ", index,
+                  PG_STR_ARG(layer->name), PG_STR_ARG(layer->op));
+    put_names(p, layer->inputs, layer->n_inputs, ",\n     ");
+    pg_buf_puts(p->out, layer->n_inputs > 0 ? "\n     -> " : " -> ");
+    put_names(p, layer->outputs, layer->n_outputs, ",\n         ");
+    pg_buf_putc(p->out, '\n');
+    if (p->options.attrs)
+        pg_buf_printf(p->out, "    ---- Attributes ----\n    Origin = %" PG_STR_FMT "\n",
+                      PG_STR_ARG(layer->op));
+    pg_buf_putc(p->out, '\n');
+}
+
+void pg_engine_text(const pg_engine *engine, const pg_engine_text_options *options, pg_buf *out)
+{
+    printer p = {.engine = engine, .options = *options, .out = out};
+    pg_status_drop(pg_shapes_infer(engine->model, NULL, &p.shapes));
+    put_io(&p);
+    put_profiles(&p);
+    pg_buf_printf(out, "---- %zu Layer(s) ----\n", engine->n_layers);
+    for (size_t i = 0; options->layers && i < engine->n_layers; i++)
+        put_layer(&p, i);
+    while (out->len > 0 && out->ptr[out->len - 1] == '\n')
+        out->ptr[--out->len] = '\0';
+    pg_shapes_free(p.shapes);
+}

@@ -1,0 +1,205 @@
+#include "engine/plan_text.h"
+
+#include "json/json.h"
+
+/* ---- Writing ---- */
+
+static void put_dims(pg_json_writer *json, const char *key, const int64_t *dims, size_t rank)
+{
+    pg_json_key(json, key);
+    pg_json_begin_array(json);
+    for (size_t d = 0; d < rank; d++)
+        pg_json_put_i64(json, dims[d]);
+    pg_json_end_array(json);
+}
+
+static void put_profile(pg_json_writer *json, const pg_shape_profile *profile)
+{
+    pg_json_begin_array(json);
+    for (size_t i = 0; i < profile->count; i++) {
+        const pg_shape_range *range = &profile->items[i];
+        pg_json_begin_object(json);
+        pg_json_field_str(json, "input", range->input);
+        put_dims(json, "min", range->min, range->rank);
+        put_dims(json, "opt", range->opt, range->rank);
+        put_dims(json, "max", range->max, range->rank);
+        pg_json_end_object(json);
+    }
+    pg_json_end_array(json);
+}
+
+static void put_names(pg_json_writer *json, const char *key, const pg_str *names, size_t count)
+{
+    pg_json_key(json, key);
+    pg_json_begin_array(json);
+    for (size_t i = 0; i < count; i++)
+        pg_json_put_str(json, names[i]);
+    pg_json_end_array(json);
+}
+
+static void put_layer(pg_json_writer *json, const pg_engine_layer *layer)
+{
+    pg_json_begin_object(json);
+    pg_json_field_str(json, "name", layer->name);
+    pg_json_field_str(json, "op", layer->op);
+    put_names(json, "inputs", layer->inputs, layer->n_inputs);
+    put_names(json, "outputs", layer->outputs, layer->n_outputs);
+    pg_json_end_object(json);
+}
+
+void pg_engine_describe(const pg_engine *engine, pg_buf *out)
+{
+    pg_json_writer json;
+    pg_json_to_memory(&json, out, -1);
+    pg_json_begin_object(&json);
+    pg_json_field_str(&json, "name", engine->name);
+    pg_json_field_str(&json, "precision", engine->precision);
+    pg_json_field_i64(&json, "level", engine->level);
+    pg_json_field_bool(&json, "version_compatible", engine->version_compatible);
+    pg_json_field_i64(&json, "workspace", (int64_t)engine->workspace);
+    pg_json_field_i64(&json, "peak_bytes", (int64_t)engine->peak_bytes);
+    pg_json_key(&json, "profiles");
+    pg_json_begin_array(&json);
+    for (size_t p = 0; p < engine->n_profiles; p++)
+        put_profile(&json, &engine->profiles[p]);
+    pg_json_end_array(&json);
+    pg_json_key(&json, "layers");
+    pg_json_begin_array(&json);
+    for (size_t i = 0; i < engine->n_layers; i++)
+        put_layer(&json, &engine->layers[i]);
+    pg_json_end_array(&json);
+    pg_json_end_object(&json);
+}
+
+/* ---- Reading ---- */
+
+typedef struct reader {
+    pg_engine *engine;
+    const char *path;
+} reader;
+
+static pg_status wrong(const reader *r, const char *key)
+{
+    return pg_err(PG_ERR_INVALID, "the plan file '%s' is damaged: its description has no valid '%s'", r->path,
+                  key);
+}
+
+static pg_status text(const reader *r, const pg_json *object, const char *key, pg_str *out)
+{
+    const pg_json *value = pg_json_find(object, key);
+    pg_str view;
+    if (value == NULL || !pg_json_text(value, &r->engine->arena, &view))
+        return wrong(r, key);
+    *out = pg_arena_str(&r->engine->arena, view);
+    return NULL;
+}
+
+static pg_status count(const reader *r, const pg_json *object, const char *key, uint64_t *out)
+{
+    const pg_json *value = pg_json_find(object, key);
+    int64_t number;
+    if (value == NULL || !pg_json_i64(value, &number) || number < 0)
+        return wrong(r, key);
+    *out = (uint64_t)number;
+    return NULL;
+}
+
+static pg_status list(const reader *r, const pg_json *object, const char *key, const pg_json **out)
+{
+    *out = pg_json_find(object, key);
+    return *out != NULL && (*out)->kind == PG_JSON_ARRAY ? NULL : wrong(r, key);
+}
+
+static pg_status dims(const reader *r, const pg_json *object, const char *key, size_t *rank,
+                      const int64_t **out)
+{
+    const pg_json *values;
+    PG_TRY(list(r, object, key, &values));
+    if (values->count > PG_MAX_RANK || (*rank != SIZE_MAX && *rank != values->count))
+        return wrong(r, key);
+    int64_t *kept = PG_ARENA_ARRAY(&r->engine->arena, int64_t, values->count + 1);
+    for (size_t d = 0; d < values->count; d++)
+        if (!pg_json_i64(&values->items[d], &kept[d]) || kept[d] < 0)
+            return wrong(r, key);
+    *rank = values->count;
+    *out = kept;
+    return NULL;
+}
+
+static pg_status read_profile(const reader *r, const pg_json *json, pg_shape_profile *out)
+{
+    if (json->kind != PG_JSON_ARRAY)
+        return wrong(r, "profiles");
+    pg_shape_range *items = PG_ARENA_ARRAY(&r->engine->arena, pg_shape_range, json->count + 1);
+    for (size_t i = 0; i < json->count; i++) {
+        items[i].rank = SIZE_MAX;
+        PG_TRY(text(r, &json->items[i], "input", &items[i].input));
+        PG_TRY(dims(r, &json->items[i], "min", &items[i].rank, &items[i].min));
+        PG_TRY(dims(r, &json->items[i], "opt", &items[i].rank, &items[i].opt));
+        PG_TRY(dims(r, &json->items[i], "max", &items[i].rank, &items[i].max));
+    }
+    *out = (pg_shape_profile){items, json->count};
+    return NULL;
+}
+
+static pg_status names(const reader *r, const pg_json *object, const char *key, const pg_str **out, size_t *n)
+{
+    const pg_json *values;
+    PG_TRY(list(r, object, key, &values));
+    pg_str *kept = PG_ARENA_ARRAY(&r->engine->arena, pg_str, values->count + 1);
+    for (size_t i = 0; i < values->count; i++) {
+        pg_str view;
+        if (!pg_json_text(&values->items[i], &r->engine->arena, &view))
+            return wrong(r, key);
+        kept[i] = pg_arena_str(&r->engine->arena, view);
+    }
+    *out = kept;
+    *n = values->count;
+    return NULL;
+}
+
+static pg_status read_layers(const reader *r, const pg_json *root)
+{
+    const pg_json *values;
+    PG_TRY(list(r, root, "layers", &values));
+    pg_engine_layer *layers = PG_ARENA_ARRAY(&r->engine->arena, pg_engine_layer, values->count + 1);
+    for (size_t i = 0; i < values->count; i++) {
+        PG_TRY(text(r, &values->items[i], "name", &layers[i].name));
+        PG_TRY(text(r, &values->items[i], "op", &layers[i].op));
+        PG_TRY(names(r, &values->items[i], "inputs", &layers[i].inputs, &layers[i].n_inputs));
+        PG_TRY(names(r, &values->items[i], "outputs", &layers[i].outputs, &layers[i].n_outputs));
+    }
+    r->engine->layers = layers;
+    r->engine->n_layers = values->count;
+    return NULL;
+}
+
+static pg_status read_all(const reader *r, const pg_json *root)
+{
+    pg_engine *engine = r->engine;
+    const pg_json *values;
+    uint64_t level;
+    PG_TRY(text(r, root, "name", &engine->name));
+    PG_TRY(text(r, root, "precision", &engine->precision));
+    PG_TRY(count(r, root, "level", &level));
+    PG_TRY(count(r, root, "workspace", &engine->workspace));
+    PG_TRY(count(r, root, "peak_bytes", &engine->peak_bytes));
+    engine->level = (unsigned)level;
+    const pg_json *compatible = pg_json_find(root, "version_compatible");
+    engine->version_compatible = compatible != NULL && compatible->kind == PG_JSON_BOOL && compatible->truth;
+    PG_TRY(list(r, root, "profiles", &values));
+    pg_shape_profile *profiles = PG_ARENA_ARRAY(&engine->arena, pg_shape_profile, values->count + 1);
+    for (size_t p = 0; p < values->count; p++)
+        PG_TRY(read_profile(r, &values->items[p], &profiles[p]));
+    engine->profiles = profiles;
+    engine->n_profiles = values->count;
+    return read_layers(r, root);
+}
+
+pg_status pg_engine_read_description(const void *bytes, uint64_t size, const char *path, pg_engine *engine)
+{
+    reader r = {engine, path};
+    pg_json root;
+    PG_TRY(pg_json_parse(bytes, size, path, &engine->arena, &root));
+    return read_all(&r, &root);
+}
