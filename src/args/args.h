@@ -320,7 +320,7 @@ PG_MUST_USE pg_status pg_args_trt_options(const pg_args_trt *args, const pg_args
                                           pg_arena *arena, pg_trt_options *out);
 /* The options that only TensorRT can follow and that were given, "--fp16 --trt-outputs"; NULL when there is none. */
 const char *pg_args_trt_set(const pg_args_trt *args, pg_arena *arena);
-/* Whether the built-in engine does the work: asked for, or no library was found. */
+/* Whether the built-in engine does the work: asked for, or no library was found and none was named. */
 bool pg_args_trt_is_native(const pg_args_trt *args);
 /* Refuses options that only the built-in engine follows. */
 PG_MUST_USE pg_status pg_args_trt_check_calibration(const pg_args_trt *args);

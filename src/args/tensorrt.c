@@ -486,8 +486,9 @@ const char *pg_args_trt_set(const pg_args_trt *args, pg_arena *arena)
 
 bool pg_args_trt_is_native(const pg_args_trt *args)
 {
-    const char *rtx = getenv("POLYGRAPHY_USE_TENSORRT_RTX");
-    if (args->library.choice != PG_TRT_AUTO || (rtx != NULL && rtx[0] != '\0' && strcmp(rtx, "0") != 0))
+    const char *rtx = getenv("POLYGRAPHY_USE_TENSORRT_RTX"), *named = getenv("POLYGRAPHY_TENSORRT");
+    if (args->library.choice != PG_TRT_AUTO || (named != NULL && named[0] != '\0') ||
+        (rtx != NULL && rtx[0] != '\0' && strcmp(rtx, "0") != 0))
         return args->library.choice == PG_TRT_NATIVE;
     pg_status status = pg_trt_find(PG_TRT_AUTO);
     bool found = status == NULL;
