@@ -155,7 +155,7 @@ SEEDS = [
     ("polygraphy run model.onnx --onnxrt --trt -vv --log-file debug.log",
      works("[V] ", files=["debug.log"])),
     ("polygraphy run large_model.onnx --onnxrt --trt --pool-limit workspace:4G dla_local_dram:1G --allocation-strategy runtime --use-subprocess",
-     lacks("TensorRT", "--pool-limit")),
+     lacks("TensorRT", "--allocation-strategy")),
     ("polygraphy run huge_model.onnx --trt --weight-streaming --weight-streaming-budget 50% --strongly-typed --refittable",
      lacks("TensorRT", "--weight-streaming", "--refittable")),
     ("polygraphy run model.onnx --onnxrt --trt --save-outputs fp32_baseline.json",
