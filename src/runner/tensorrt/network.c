@@ -290,7 +290,8 @@ static pg_status convert_types(pg_trt_network *self, const pg_trt_options *optio
     if (!pg_trt_asks_for(options, "--fp16") ||
         !(pg_trt_is_strongly_typed(self->trt) || options->strongly_typed))
         return NULL;
-    PG_TRY_CTX(pg_surgery_fp16(self->model, NULL, &report, &changed), "while converting the model for --fp16");
+    PG_TRY_CTX(pg_surgery_fp16(self->model, NULL, &report, &changed),
+               "while converting the model for --fp16");
     pg_model_unref(self->model);
     self->model = changed;
     PG_LOG_INFO("Option --fp16: the network is strongly typed, so the model was converted to float16 | %zu "
