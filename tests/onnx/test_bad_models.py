@@ -293,9 +293,14 @@ class BadModels(unittest.TestCase):
         path = Path(self.folder) / "model.onnx"
         path.write_bytes(self.endless().SerializeToString())
         with subprocess.Popen([PROGRAM, "run", str(path), "--native"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-            time.sleep(1)
+            text = ""
+            for line in process.stdout:  # until it runs
+                text += line.decode()
+                if "Inference Input" in text:
+                    break
+            time.sleep(0.3)
             process.send_signal(signal.SIGINT)
-            text = process.communicate(timeout=30)[0].decode()
+            text += process.communicate(timeout=60)[0].decode()
         self.assertEqual(process.returncode, 130, text)
 
     # ---- Functions ----
