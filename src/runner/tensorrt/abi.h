@@ -195,6 +195,7 @@ enum { TRT_DEVICE_GPU, TRT_DEVICE_DLA };
     X(IMPL, context_enqueue, bool, (void *self, void *stream), 37, 36, 37, 36)                               \
     X(IMPL, context_set_debug_listener, bool, (void *self, void *listener), 43, 42, 43, 42)                  \
     X(IMPL, context_set_debug_state, bool, (void *self, bool on), 47, 46, 47, 46)                            \
+    X(IMPL, context_set_tensor_debug_state, bool, (void *self, const char *name, bool on), 45, 44, 45, 44)   \
     X(IMPL, context_set_unfused_debug_state, bool, (void *self, bool on), 51, 50, 51, 50)                    \
     X(IMPL, context_device_memory_for_shapes, size_t, (void *self), 48, 47, 48, 47)                          \
     X(IMPL, context_set_device_memory, void, (void *self, void *memory, int64_t size), 49, 48, 49, 48)       \

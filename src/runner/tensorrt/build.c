@@ -43,13 +43,35 @@ static pg_status save_timing_cache(pg_trt *trt, trt_object *config, const char *
     return status;
 }
 
+/* Exporters write "?" for sizes they do not know, and the library takes equal names for equal sizes. */
+static pg_status explain(pg_trt_network *network, pg_status status)
+{
+    pg_trt *trt = network->trt;
+    size_t unknown = 0;
+    for (int32_t i = 0; i < TRT_CALL(trt, network_n_inputs, network->network); i++) {
+        trt_object *input = TRT_CALL(trt, network_input, network->network, i);
+        trt_dims dims = TRT_CALL(trt, tensor_dims, input);
+        for (int32_t d = 0; d < dims.rank; d++) {
+            const char *name = TRT_CALL(trt, tensor_dim_name, input, d);
+            unknown += name != NULL && strcmp(name, "?") == 0;
+        }
+    }
+    if (unknown < 2)
+        return status;
+    return pg_status_context(
+        status,
+        "the model gives %zu sizes of its inputs the name '?': the library takes them for "
+        "equal, so give them equal sizes, or the model other names",
+        unknown);
+}
+
 static pg_status serialize(pg_trt_network *network, trt_object *config, int fd)
 {
     pg_trt *trt = network->trt;
     uint64_t start = pg_clock_ns();
     trt_object *memory = TRT_CALL(trt, builder_build, network->builder, network->network, config);
     if (memory == NULL)
-        return pg_trt_failed(trt, "build the engine");
+        return explain(network, pg_trt_failed(trt, "build the engine"));
     PG_LOG(PG_FINISH, "Finished engine building in %.3f seconds", pg_clock_seconds_since(start));
     pg_status status = write_all(fd, TRT_CALL(trt, memory_data, memory), TRT_CALL(trt, memory_size, memory));
     trt_delete(memory);

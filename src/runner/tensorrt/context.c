@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/threads.h"
 #include "log/log.h"
 
 /* An input, an output, or a tensor that is watched. */
@@ -186,12 +187,33 @@ static pg_status fit_host(pg_trt_context *self, binding *tensor, size_t size)
     return pg_cuda_pool_get(self->pool, PG_MAX(size, (size_t)64), &tensor->host);
 }
 
+#define COPY_PIECE ((size_t)1 << 20)
+
+typedef struct copy_job {
+    char *to;
+    const char *from;
+} copy_job;
+
+static void copy_range(void *context, size_t begin, size_t end)
+{
+    const copy_job *job = context;
+    memcpy(job->to + begin, job->from + begin, end - begin);
+}
+
+/* One thread does not copy as fast as the device reads. */
+static void copy_to_pinned(void *to, const pg_tensor *tensor)
+{
+    copy_job job = {to, tensor->data};
+    pg_parallel_for((size_t)pg_tensor_bytes(tensor), COPY_PIECE, copy_range, &job);
+}
+
 static pg_status put_input(pg_trt_context *self, binding *input, const pg_tensor *tensor)
 {
     size_t size = (size_t)pg_tensor_bytes(tensor);
     PG_TRY(set_dims(self, input, tensor));
     PG_TRY(fit_host(self, input, size));
-    memcpy(input->host->data, tensor->data != NULL ? tensor->data : "", size);
+    if (size > 0)
+        copy_to_pinned(input->host->data, tensor);
     if (input->on_host)
         return give_address(self, input, (cuda_address)(uintptr_t)input->host->data);
     PG_TRY(pg_cuda_buffer_fit(self->cuda, &input->memory, size));
@@ -427,6 +449,15 @@ static pg_status choose_profile(pg_trt_context *self, const pg_trt_options *opti
     return wait(self);
 }
 
+static pg_status watch_tensor(pg_trt_context *self, const char *name)
+{
+    if (!TRT_CALL(self->trt, engine_is_debug_tensor, self->engine->engine, name))
+        PG_LOG_WARNING("Option: --mark-debug: the engine was not built to watch '%s'.", name);
+    else if (!TRT_CALL(self->trt, context_set_tensor_debug_state, self->context, name, true))
+        return pg_trt_failed(self->trt, "watch a tensor of --mark-debug");
+    return NULL;
+}
+
 static pg_status listen(pg_trt_context *self, const pg_trt_options *options)
 {
     pg_trt *trt = self->trt;
@@ -441,8 +472,8 @@ static pg_status listen(pg_trt_context *self, const pg_trt_options *options)
     pg_trt_debug_listener_init(&self->listener, watch, self);
     if (!TRT_CALL(trt, context_set_debug_listener, self->context, &self->listener))
         return pg_trt_failed(trt, "watch tensors");
-    if (options->debug_tensors.count > 0 && !TRT_CALL(trt, context_set_debug_state, self->context, true))
-        return pg_trt_failed(trt, "watch the tensors of --mark-debug");
+    for (size_t i = 0; i < options->debug_tensors.count; i++)
+        PG_TRY(watch_tensor(self, options->debug_tensors.items[i]));
     if (options->debug_unfused && !TRT_CALL(trt, context_set_unfused_debug_state, self->context, true))
         return pg_trt_failed(trt, "watch the tensors of --mark-unfused-tensors-as-debug-tensors");
     return NULL;
@@ -516,4 +547,187 @@ pg_io_list pg_trt_context_outputs(const pg_trt_context *self)
 const pg_trt_profiler *pg_trt_context_profiler(const pg_trt_context *self)
 {
     return self->profiles ? &self->profiler : NULL;
+}
+
+/* ---- Overlapped inferences ---- */
+
+/* While one inference runs, the inputs of the next and the outputs of the one before are copied. Each lane has
+ * memory of its own. */
+enum { LANES = 2 };
+
+typedef struct lane {
+    pg_cuda_buffer *inputs, *outputs;
+    pg_buffer **fed, **fetched;
+    cuda_event *copied, *run, *done;
+    bool busy;
+} lane;
+
+typedef struct lanes {
+    pg_trt_context *context;
+    cuda_stream *in, *out;
+    lane items[LANES];
+    pg_arena arena;
+} lanes;
+
+static pg_status init_lane(lanes *self, lane *one)
+{
+    pg_trt_context *context = self->context;
+    const pg_cuda *cuda = context->cuda;
+    uint64_t size;
+    cuda_event **events[] = {&one->copied, &one->run, &one->done};
+    one->inputs = PG_ARENA_ARRAY(&self->arena, pg_cuda_buffer, context->n_inputs + 1);
+    one->outputs = PG_ARENA_ARRAY(&self->arena, pg_cuda_buffer, context->n_outputs + 1);
+    one->fed = PG_ARENA_ARRAY(&self->arena, pg_buffer *, context->n_inputs + 1);
+    one->fetched = PG_ARENA_ARRAY(&self->arena, pg_buffer *, context->n_outputs + 1);
+    for (size_t i = 0; i < PG_COUNT(events); i++)
+        PG_TRY(pg_cuda_check(cuda, cuda->event_create(events[i], 2), "make an event")); /* 2: no timing */
+    for (size_t i = 0; i < context->n_inputs; i++) {
+        PG_TRY(bytes_of(&context->inputs[i], &context->inputs[i].dims, &size));
+        PG_TRY(pg_cuda_buffer_fit(cuda, &one->inputs[i], size));
+        PG_TRY(pg_cuda_pool_get(context->pool, PG_MAX(size, (size_t)64), &one->fed[i]));
+    }
+    for (size_t i = 0; i < context->n_outputs; i++) {
+        PG_TRY(bytes_of(&context->outputs[i], &context->outputs[i].dims, &size));
+        PG_TRY(pg_cuda_buffer_fit(cuda, &one->outputs[i], size));
+        PG_TRY(pg_cuda_pool_get(context->pool, PG_MAX(size, (size_t)64), &one->fetched[i]));
+    }
+    return NULL;
+}
+
+static pg_status init_lanes(lanes *self)
+{
+    const pg_cuda *cuda = self->context->cuda;
+    PG_TRY(pg_cuda_check(cuda, cuda->stream_create(&self->in, 1), "make a stream"));
+    PG_TRY(pg_cuda_check(cuda, cuda->stream_create(&self->out, 1), "make a stream"));
+    for (size_t i = 0; i < LANES; i++)
+        PG_TRY(init_lane(self, &self->items[i]));
+    return NULL;
+}
+
+static void deinit_lane(lanes *self, lane *one)
+{
+    pg_trt_context *context = self->context;
+    cuda_event *events[] = {one->copied, one->run, one->done};
+    for (size_t i = 0; one->fetched != NULL && i < context->n_inputs; i++) {
+        pg_cuda_buffer_deinit(context->cuda, &one->inputs[i]);
+        pg_buffer_unref(one->fed[i]);
+    }
+    for (size_t i = 0; one->fetched != NULL && i < context->n_outputs; i++) {
+        pg_cuda_buffer_deinit(context->cuda, &one->outputs[i]);
+        pg_buffer_unref(one->fetched[i]);
+    }
+    for (size_t i = 0; i < PG_COUNT(events); i++)
+        if (events[i] != NULL)
+            context->cuda->event_destroy(events[i]);
+}
+
+/* Afterwards the context's own memory is what it uses again. */
+static void deinit_lanes(lanes *self)
+{
+    pg_trt_context *context = self->context;
+    cuda_stream *streams[] = {self->in, self->out};
+    context->cuda->stream_wait(context->stream);
+    for (size_t i = 0; i < PG_COUNT(streams); i++)
+        if (streams[i] != NULL) {
+            context->cuda->stream_wait(streams[i]);
+            context->cuda->stream_destroy(streams[i]);
+        }
+    for (size_t i = 0; i < LANES; i++)
+        deinit_lane(self, &self->items[i]);
+    context->shapes_changed = true;
+    pg_arena_deinit(&self->arena);
+}
+
+static pg_status start_lane(lanes *self, lane *one, const pg_feed *feed)
+{
+    pg_trt_context *context = self->context;
+    const pg_cuda *cuda = context->cuda;
+    for (size_t i = 0; i < context->n_inputs; i++) {
+        const pg_tensor *tensor = &pg_feed_find(feed, pg_str_c(context->inputs[i].name))->tensor;
+        size_t size = (size_t)pg_tensor_bytes(tensor);
+        copy_to_pinned(one->fed[i]->data, tensor);
+        PG_TRY(give_address(context, &context->inputs[i], one->inputs[i].address));
+        PG_TRY(pg_cuda_check(cuda,
+                             cuda->copy_to_device(one->inputs[i].address, one->fed[i]->data, size, self->in),
+                             "copy an input to the device"));
+    }
+    for (size_t i = 0; i < context->n_outputs; i++)
+        PG_TRY(give_address(context, &context->outputs[i], one->outputs[i].address));
+    PG_TRY(pg_cuda_check(cuda, cuda->event_record(one->copied, self->in), "mark the end of a copy"));
+    PG_TRY(pg_cuda_check(cuda, cuda->stream_wait_event(context->stream, one->copied, 0), "wait for a copy"));
+    PG_TRY(enqueue(context));
+    PG_TRY(
+        pg_cuda_check(cuda, cuda->event_record(one->run, context->stream), "mark the end of an inference"));
+    PG_TRY(pg_cuda_check(cuda, cuda->stream_wait_event(self->out, one->run, 0), "wait for an inference"));
+    for (size_t i = 0; i < context->n_outputs; i++) {
+        uint64_t size;
+        PG_TRY(bytes_of(&context->outputs[i], &context->outputs[i].dims, &size));
+        PG_TRY(pg_cuda_check(
+            cuda, cuda->copy_to_host(one->fetched[i]->data, one->outputs[i].address, size, self->out),
+            "copy an output to the host"));
+    }
+    one->busy = true;
+    return pg_cuda_check(cuda, cuda->event_record(one->done, self->out), "mark the end of a copy");
+}
+
+/* Waits for what a lane does and hands its outputs on. */
+static pg_status finish_lane(lanes *self, lane *one, pg_trt_results_fn fn, void *user)
+{
+    pg_trt_context *context = self->context;
+    pg_feed out = {0};
+    if (!one->busy)
+        return NULL;
+    one->busy = false;
+    PG_TRY(pg_cuda_check(context->cuda, context->cuda->event_wait(one->done), "finish the inference"));
+    if (fn == NULL)
+        return NULL;
+    for (size_t i = 0; i < context->n_outputs; i++) {
+        const binding *output = &context->outputs[i];
+        pg_tensor tensor;
+        PG_TRY(pg_tensor_borrow(&tensor, output->dtype, (size_t)output->dims.rank, output->dims.d,
+                                one->fetched[i]->data));
+        pg_feed_add(&out, pg_str_c(output->name), pg_value_of_tensor(tensor));
+    }
+    pg_status status = fn(user, &out);
+    pg_feed_deinit(&out);
+    return status;
+}
+
+static pg_status stream(lanes *self, const pg_feed *feed, size_t times, pg_trt_results_fn fn, void *user)
+{
+    PG_TRY(init_lanes(self));
+    for (size_t i = 0; i < times; i++) {
+        PG_TRY(finish_lane(self, &self->items[i % LANES], fn, user));
+        PG_TRY(start_lane(self, &self->items[i % LANES], feed));
+    }
+    for (size_t i = 0; i < LANES; i++)
+        PG_TRY(finish_lane(self, &self->items[(times + i) % LANES], fn, user));
+    return NULL;
+}
+
+/* What the lanes have no way for. */
+static bool is_plain(const pg_trt_context *self)
+{
+    bool plain = !has_late_output(self) && !self->watches;
+    for (size_t i = 0; i < self->n_inputs; i++)
+        plain = plain && !self->inputs[i].on_host;
+    for (size_t i = 0; i < self->n_outputs; i++)
+        plain = plain && !self->outputs[i].on_host;
+    return plain;
+}
+
+pg_status pg_trt_context_stream(pg_trt_context *self, const pg_feed *feed, size_t times, pg_trt_results_fn fn,
+                                void *user)
+{
+    pg_feed first = {0};
+    lanes work = {.context = self};
+    PG_TRY(pg_trt_context_infer(self, feed, &first)); /* shapes, and memory of the context itself */
+    pg_feed_deinit(&first);
+    if (!is_plain(self))
+        return pg_err(PG_ERR_UNSUPPORTED,
+                      "inferences of this engine cannot overlap: the sizes of its outputs depend "
+                      "on data, or tensors in host memory do");
+    pg_status status = stream(&work, feed, times, fn, user);
+    deinit_lanes(&work);
+    return status;
 }

@@ -36,14 +36,22 @@ static void add_io(printer *self, int mode, const char *what)
     pg_buf_deinit(&list);
 }
 
+static int name_width(printer *self)
+{
+    size_t width = 0;
+    for (int32_t i = 0; i < TRT_CALL(self->trt, engine_n_io, self->object); i++)
+        width = PG_MAX(width, strlen(TRT_CALL(self->trt, engine_io_name, self->object, i)));
+    return (int)width + 8;
+}
+
 static void add_profile_tensor(printer *self, int32_t profile, int32_t index)
 {
     static const char *const kinds[] = {"min", "opt", "max"};
     pg_trt *trt = self->trt;
     const char *name = TRT_CALL(trt, engine_io_name, self->object, index);
     bool input = TRT_CALL(trt, engine_io_mode, self->object, name) == TRT_IO_INPUT;
-    pg_buf_printf(self->out, "    Tensor: %-15s %8s, Index: %d | ", name, input ? "(Input)" : "(Output)",
-                  index);
+    pg_buf_printf(self->out, "    Tensor: %-*s %8s, Index: %d | ", name_width(self), name,
+                  input ? "(Input)" : "(Output)", index);
     if (!input) {
         trt_dims dims = TRT_CALL(trt, engine_shape, self->object, name);
         pg_buf_puts(self->out, "Shape: ");
@@ -174,7 +182,6 @@ static pg_status add_layers(printer *self, const pg_trt_text_options *show)
     pg_buf_printf(self->out, "---- %d Layer(s) ----", count);
     if (!show->layers)
         return NULL;
-    pg_buf_putc(self->out, '\n');
     self->inspector = TRT_CALL(self->trt, engine_create_inspector, self->object);
     if (self->inspector == NULL)
         return pg_trt_failed(self->trt, "inspect the engine");
@@ -187,6 +194,7 @@ static pg_status add_layers(printer *self, const pg_trt_text_options *show)
         pg_str trimmed = pg_str_trim(pg_str_c(text));
         PG_TRY(pg_json_parse(trimmed.ptr, trimmed.len, "the inspector's text", &self->arena, &layer));
         if (layer.kind == PG_JSON_OBJECT) {
+            pg_buf_puts(self->out, i > 0 ? "\n" : "");
             add_layer(self, i, &layer, show->attrs);
         } else {
             pg_str name = PG_STR_EMPTY;

@@ -200,6 +200,11 @@ pg_io_list pg_trt_context_outputs(const pg_trt_context *context);
 PG_MUST_USE pg_status pg_trt_context_infer(pg_trt_context *context, const pg_feed *feed, pg_feed *out);
 /* The work alone, on what is in device memory since the last inference; returns when the device is done. */
 PG_MUST_USE pg_status pg_trt_context_repeat(pg_trt_context *context, size_t times);
+/* `times` inferences of one feed with copies and work overlapped; `fn`, which may be NULL, gets the outputs of
+ * each, views that end with the call. PG_ERR_UNSUPPORTED for engines with outputs whose size depends on data. */
+typedef pg_status (*pg_trt_results_fn)(void *user, const pg_feed *outputs);
+PG_MUST_USE pg_status pg_trt_context_stream(pg_trt_context *context, const pg_feed *feed, size_t times,
+                                            pg_trt_results_fn fn, void *user);
 const pg_trt_profiler *pg_trt_context_profiler(const pg_trt_context *context);
 
 /* ---- network_text.c ---- */
