@@ -40,6 +40,7 @@ struct pg_trt_context {
     bool profiles;
     pg_trt_profiler profiler;
     bool watches;
+    pg_trt_names wanted; /* of --mark-debug */
     pg_trt_debug_listener listener;
     pg_feed watched; /* of the current inference */
     pg_status late;  /* what failed inside a callback */
@@ -341,6 +342,18 @@ static bool has_late_output(const pg_trt_context *self)
     return false;
 }
 
+/* A tensor may be the engine's to watch and still not be reported: the library decides. */
+static void warn_of_silence(const pg_trt_context *self)
+{
+    for (size_t i = 0; i < self->wanted.count; i++)
+        if (pg_feed_find(&self->watched, pg_str_c(self->wanted.items[i])) == NULL)
+            PG_LOG_ONCE(
+                PG_WARNING,
+                "Option: --mark-debug: %s %s did not report '%s'; --mark-unfused-tensors-as-debug-tensors "
+                "reports what is not fused away, and --trt-outputs makes any tensor an output.",
+                self->trt->product, self->trt->version, self->wanted.items[i]);
+}
+
 static pg_status infer(pg_trt_context *self, const pg_feed *feed, pg_feed *out)
 {
     for (size_t i = 0; i < self->n_inputs; i++) {
@@ -356,6 +369,7 @@ static pg_status infer(pg_trt_context *self, const pg_feed *feed, pg_feed *out)
     PG_TRY(wait(self));
     for (size_t i = 0; i < self->n_outputs; i++)
         PG_TRY(take_output(&self->outputs[i], out));
+    warn_of_silence(self);
     for (size_t i = 0; i < self->watched.count; i++)
         if (pg_feed_find(out, pg_str_c(self->watched.items[i].name)) == NULL)
             pg_feed_add(out, pg_str_c(self->watched.items[i].name),
@@ -462,6 +476,7 @@ static pg_status listen(pg_trt_context *self, const pg_trt_options *options)
 {
     pg_trt *trt = self->trt;
     self->watches = options->debug_tensors.count > 0 || options->debug_unfused;
+    self->wanted = options->debug_tensors;
     self->profiles = options->profile_rows > 0;
     if (self->profiles) {
         pg_trt_profiler_init(&self->profiler, trt->family);
