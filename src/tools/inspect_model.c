@@ -156,6 +156,10 @@ static pg_status check(const inspect_args *args, pg_arena *arena)
     if (option != NULL && args->show.display_as == NULL && !args->model.is_engine)
         return pg_err(PG_ERR_INVALID, "%s: for networks and engines of TensorRT, so add --display-as trt",
                       option);
+    if (args->show.display_as != NULL && (shows(&args->show, "attrs") || shows(&args->show, "weights")))
+        return pg_err(PG_ERR_UNSUPPORTED,
+                      "--show attrs and weights of a TensorRT network are not available in this "
+                      "version: --show layers is, and without --display-as the model's own");
     if (args->model.is_engine && wants_picture(args))
         return pg_err(PG_ERR_UNSUPPORTED, "an engine cannot be shown as a picture: show the model it "
                                           "was built from, with --display-as trt");

@@ -40,6 +40,10 @@ class Network(rtx.RtxCase):
                       "         -> {y [dtype=float32, shape=(1, 3)]}\n", out)
         self.assertRegex(out, r"\[Op: LayerType\.CONSTANT\]\n        \{\} -> \{b")
 
+    def test_what_is_not_shown(self):
+        err = self.rtx_run("inspect", "model", "m.onnx", "--display-as", "trt", "--show", "layers", "attrs", rc=1).err
+        self.assertIn("--show attrs and weights of a TensorRT network are not available", err)
+
     def test_counts_only(self):
         out = self.rtx_run("inspect", "model", "m.onnx", "--display-as", "trt").out
         self.assertRegex(out, r"---- \d+ Layer\(s\) ----\n$")

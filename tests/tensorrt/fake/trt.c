@@ -44,10 +44,11 @@ static void *error_vtable[SLOTS];
 #define OBJECT(name)                                      \
     static fake name##_impl = {impl_vtable_##name, 0, 0}; \
     static fake name = {outer_vtable, &name##_impl, 0}
-#define VTABLES(X)                                                                                  \
-    X(builder)                                                                                      \
-    X(config) X(network) X(tensor_x) X(tensor_y) X(layer) X(profile) X(memory) X(runtime) X(engine) \
-        X(context) X(inspector)
+#define VTABLES(X)                                                                                   \
+    X(builder)                                                                                       \
+    X(config)                                                                                        \
+    X(network) X(tensor_x) X(tensor_y) X(layer) X(profile) X(memory) X(runtime) X(engine) X(context) \
+        X(inspector)
 #define DECLARE(name)                       \
     static void *impl_vtable_##name[SLOTS]; \
     OBJECT(name);
