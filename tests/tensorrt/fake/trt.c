@@ -41,18 +41,14 @@ static void keep(fake *self)
 
 static void *outer_vtable[SLOTS], *impl_vtable[SLOTS], *layer_vtable[SLOTS], *parser_vtable[SLOTS];
 static void *error_vtable[SLOTS];
-#define OBJECT(name)                                      \
-    static fake name##_impl = {impl_vtable_##name, 0, 0}; \
-    static fake name = {outer_vtable, &name##_impl, 0}
-#define VTABLES(X)                                                                                   \
-    X(builder)                                                                                       \
-    X(config)                                                                                        \
-    X(network) X(tensor_x) X(tensor_y) X(layer) X(profile) X(memory) X(runtime) X(engine) X(context) \
-        X(inspector)
-#define DECLARE(name)                       \
-    static void *impl_vtable_##name[SLOTS]; \
-    OBJECT(name);
+/* clang-format off */
+#define OBJECT(name) static fake name##_impl = {impl_vtable_##name, 0, 0}; static fake name = {outer_vtable, &name##_impl, 0}
+#define VTABLES(X) \
+    X(builder) X(config) X(network) X(tensor_x) X(tensor_y) X(layer) X(profile) X(memory) X(runtime) X(engine) X(context) \
+    X(inspector)
+#define DECLARE(name) static void *impl_vtable_##name[SLOTS]; OBJECT(name);
 VTABLES(DECLARE)
+/* clang-format on */
 static fake parser = {parser_vtable, 0, 0}, parser_error = {error_vtable, 0, 0};
 
 static void fill(void **vtable)
@@ -60,10 +56,14 @@ static void fill(void **vtable)
     for (int i = 0; i < SLOTS; i++)
         vtable[i] = (void *)wrong_slot;
 }
-#define PUT(vtable, name)                                                                        \
-    (trt_slot_rows[TRT_FN_##name].slots[FAKE_FAMILY] >= 0                                        \
-         ? (void)((vtable)[trt_slot_rows[TRT_FN_##name].slots[FAKE_FAMILY]] = (void *)do_##name) \
-         : (void)0)
+
+static void put(void **vtable, trt_fn fn, void *function)
+{
+    int slot = trt_slot_rows[fn].slots[FAKE_FAMILY];
+    if (slot >= 0)
+        vtable[slot] = function;
+}
+#define PUT(vtable, name) put((vtable), TRT_FN_##name, (void *)do_##name)
 
 /* ---- State ---- */
 
