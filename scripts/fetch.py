@@ -82,7 +82,8 @@ TENSORRT_RTX = ("libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1")
 ONNX_DATA = "onnx/backend/test/data/"
 
 PEER = ("polygraphy==0.53.6", "onnx==1.23.2", "onnxruntime==1.31.1", "numpy==2.4.6", "ml_dtypes==0.6.0",
-        "protobuf==7.36.2", "flatbuffers==25.12.19", "packaging==26.3", "typing_extensions==4.16.0", "pillow==13.0.0")
+        "protobuf==7.36.2", "flatbuffers==25.12.19", "packaging==26.3", "typing_extensions==4.16.0", "pillow==13.0.0",
+        "onnx_graphsurgeon==0.6.1", "pyyaml==6.0.3")
 
 
 class FetchError(Exception):
