@@ -125,8 +125,6 @@ def make(root):
         "--save-inputs", "custom_inputs.json", "--save-outputs", "torch_outputs.json")
     ask(here, "run", "model.onnx", "--native", "--save-outputs", "fp32_baseline.json")
     shutil.copy(here / "inputs.json", here / "real_data.json")
-    shutil.copy(here / "custom_inputs.json", here / "input.json")
-    shutil.copy(here / "torch_outputs.json", here / "output.josn")
     for name in ("expected", "actual", "onnxrt_outputs", "results/model_fp32", "results/model_fp16"):
         shutil.copy(here / "outputs.json", here / f"{name}.json")
     return here
