@@ -1,8 +1,11 @@
 # Documents from the option tables: manual pages and completions under build/, the reference under docs/.
 .PHONY: docs man
-docs: man docs/operators.md
+docs: man docs/options.md docs/operators.md
+
+.PHONY: docs/options.md
+docs/options.md: all
 	@$(PROGRAM) --dump-markdown > build/options.md
-	@cmp -s build/options.md docs/options.md || cp build/options.md docs/options.md
+	@cmp -s build/options.md $@ || cp build/options.md $@
 
 man: all
 	@mkdir -p build/man build/completions

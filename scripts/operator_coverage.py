@@ -40,7 +40,7 @@ def family_files():
                     for table in re.findall(r"^const pg_kernel (pg_kernels_\w+)\[\]", file.read(), re.M):
                         files[table] = os.path.relpath(path, ROOT)
     with open(os.path.join(folder, "registry.c"), encoding="utf-8") as file:
-        return [files[table] for table in re.findall(r"^    (pg_kernels_\w+),", file.read(), re.M)]
+        return [files[table] for table in re.findall(r"(?<=[\s,])(pg_kernels_\w+),", file.read())]
 
 
 def read_kernels(tools):
