@@ -12,12 +12,6 @@ static const pg_group_use logging_use[] = {{&pg_group_logging, 0}};
                                      .values_size = sizeof(pg_args_logging), \
                                      .children = children_}
 
-/* Commands of the peer that this version lacks. A row leaves this list when its command arrives. */
-#define MISSING(id, name_, summary_, missing_) \
-    static const pg_command id = {.name = name_, .summary = summary_, .missing = missing_}
-MISSING(template_shard_hints, "shard-hints", "Write sharding hints.", "model sharding");
-MISSING(plugin_autotune, "autotune", "Choose plugins by build time.", "plugin patterns");
-
 static const pg_command *const inspect_list[] = {
     &pg_command_inspect_model,        &pg_command_inspect_data,
     &pg_command_inspect_tactics,      &pg_command_inspect_capability,
@@ -32,15 +26,16 @@ static const pg_command *const surgeon_list[] = {&pg_command_surgeon_extract,
                                                  &pg_command_surgeon_weight_strip,
                                                  &pg_command_surgeon_weight_reconstruct,
                                                  NULL};
-static const pg_command *const template_list[] = {&pg_command_template_trt_network,
-                                                  &pg_command_template_trt_config,
-                                                  &pg_command_template_onnx_gs, &template_shard_hints, NULL};
+static const pg_command *const template_list[] = {
+    &pg_command_template_trt_network, &pg_command_template_trt_config, &pg_command_template_onnx_gs,
+    &pg_command_template_shard_hints, NULL};
 static const pg_command *const debug_list[] = {&pg_command_debug_build,        &pg_command_debug_precision,
                                                &pg_command_debug_reduce,       &pg_command_debug_repeat,
                                                &pg_command_debug_diff_tactics, NULL};
 static const pg_command *const data_list[] = {&pg_command_data_concat, &pg_command_data_merge, NULL};
 static const pg_command *const plugin_list_[] = {&pg_command_plugin_match, &pg_command_plugin_list,
-                                                 &pg_command_plugin_replace, &plugin_autotune, NULL};
+                                                 &pg_command_plugin_replace, &pg_command_plugin_autotune,
+                                                 NULL};
 static const pg_command *const multi_device_list[] = {&pg_command_multi_device_shard, NULL};
 
 COMMAND_GROUP(inspect, "Print models, data and replay files.", inspect_list);

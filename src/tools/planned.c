@@ -297,3 +297,66 @@ static const pg_group shard_group = {NULL, shard_rows, PG_COUNT(shard_rows)};
 static const pg_group_use shard_groups[] = {LOGGING, ONNX_MODEL,        SHAPES,        LOAD,
                                             SAVE,    {&pg_group_shard}, {&shard_group}};
 PLANNED(pg_command_multi_device_shard, "shard", SHARD, "Shard a model over several devices.", shard_groups);
+
+/* ---- template, plugin ---- */
+
+static const pg_option hints_rows[] = {
+    {"-o --output", .type = PG_ARG_TEXT, .missing = SHARD, .flags = PG_OPTION_PATH | PG_OPTION_REQUIRED,
+     .help = "where to write the hints"},
+};
+static const pg_group hints_group = {NULL, hints_rows, PG_COUNT(hints_rows)};
+static const pg_group_use hints_groups[] = {LOGGING, ONNX_MODEL, LOAD, {&pg_group_shard}, {&hints_group}};
+PLANNED(pg_command_template_shard_hints, "shard-hints", SHARD, "Write sharding hints.", hints_groups);
+
+#define TUNE "the search for the fastest plugins"
+
+static const pg_option tune_model_rows[] = {
+    {"model", .type = PG_ARG_TEXT, .missing = TUNE, .flags = PG_OPTION_PATH | PG_OPTION_REQUIRED,
+     .help = "path of the ONNX model"},
+    {"-o --output", .type = PG_ARG_TEXT, .missing = TUNE, .flags = PG_OPTION_PATH | PG_OPTION_REQUIRED,
+     .help = "where to save the model"},
+};
+static const pg_group tune_model_group = {NULL, tune_model_rows, PG_COUNT(tune_model_rows)};
+
+static const pg_option tune_plugin_rows[] = {
+    {"--plugin-dir", .type = PG_ARG_TEXT, .missing = TUNE, .flags = PG_OPTION_PATH | PG_OPTION_REQUIRED,
+     .metavar = "DIR", .help = "folder of the plugins' patterns"},
+    {"--python-plugins", .type = PG_ARG_LIST, .missing = TUNE, .flags = PG_OPTION_PATH,
+     .help = "Python files that register plugins"},
+    {"--plugin-libraries", .type = PG_ARG_LIST, .missing = TUNE, .flags = PG_OPTION_PATH,
+     .help = "plugin libraries to load"},
+    {"--include", .type = PG_ARG_LIST, .missing = TUNE, .exclusive = "plugins", .help = "only these plugins"},
+    {"--exclude", .type = PG_ARG_LIST, .missing = TUNE, .exclusive = "plugins",
+     .help = "all but these plugins"},
+};
+static const pg_group tune_plugin_group = {"Plugin Configuration", tune_plugin_rows,
+                                           PG_COUNT(tune_plugin_rows)};
+
+static const pg_option tune_rows[] = {
+    {"--report", .type = PG_ARG_TEXT, .missing = TUNE, .flags = PG_OPTION_PATH,
+     .help = "where to write what was tried"},
+    {"--autotune-mode", .type = PG_ARG_TEXT, .choices = "greedy|exhaustive", .default_text = "greedy",
+     .missing = TUNE, .help = "one replacement after the other, or every combination"},
+    {"--max-combinations", .type = PG_ARG_INT, .default_text = "1000", .missing = TUNE,
+     .help = "combinations to try at most"},
+    {"--threshold", .type = PG_ARG_FLOAT, .default_text = "0.1", .missing = TUNE,
+     .help = "gain of time, as a share, from which a replacement is kept"},
+    {"--no-timing-cache", .type = PG_ARG_FLAG, .missing = TUNE, .help = "time every kernel anew"},
+    {"--timing-cache", .type = PG_ARG_TEXT, .missing = TUNE, .flags = PG_OPTION_PATH,
+     .help = "timings of kernels: read if there, written at the end"},
+    {"--save-config-yaml", .type = PG_ARG_MAYBE, .missing = TUNE, .implied = "config.yaml",
+     .flags = PG_OPTION_PATH, .help = "save which replacements were chosen"},
+    {"--load-config-yaml", .type = PG_ARG_TEXT, .missing = TUNE, .flags = PG_OPTION_PATH,
+     .help = "replacements to start from"},
+    {"--skip-autotuning", .type = PG_ARG_FLAG, .missing = TUNE,
+     .help = "replace as the file says, without a search"},
+};
+static const pg_group tune_group = {"AutoTuner Configuration", tune_rows, PG_COUNT(tune_rows)};
+static const pg_group_use tune_groups[] = {
+    LOGGING,
+    {&pg_group_onnx_save, offsetof(planned_args, save), .without = "--save-onnx"},
+    {&tune_model_group},
+    {&tune_plugin_group},
+    {&tune_group},
+};
+PLANNED(pg_command_plugin_autotune, "autotune", TUNE, "Choose plugins by build time.", tune_groups);
