@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
-PYTHON_FOLDERS = {"release": ("cli", "parity", "models", "onnx", "golden", "tensorrt"), "asan": ("cli", "onnx"), "tsan": ()}
+PYTHON_FOLDERS = {"release": ("cli", "parity", "models", "onnx", "golden", "trt"), "asan": ("cli", "onnx"), "tsan": ()}
 TIME_LIMIT = 1200
 
 

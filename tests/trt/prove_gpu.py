@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs engines of TensorRT-RTX on a GPU and compares them with ONNX Runtime; the last lines are a table.
 
-    tests/tensorrt/prove_gpu.py --models FOLDER --loop TRT_LOOP --bench FOLDER --out FOLDER
+    tests/trt/prove_gpu.py --models FOLDER --loop TRT_LOOP --bench FOLDER --out FOLDER
 
 FOLDER holds the models of scripts/fetch.py, --bench resnet50.onnx and decoder24.onnx of bench_models. The program is
 $POLYGRAPHY_BIN; POLYGRAPHY_TENSORRT and POLYGRAPHY_ONNXRUNTIME name the libraries."""
