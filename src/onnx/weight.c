@@ -186,6 +186,8 @@ pg_status pg_tensor_parse_pb(const void *bytes, uint64_t size, const char *name,
     pg_status status = pg_parse_weight(&parser, &field, &weight);
     if (status == NULL)
         status = load(NULL, &weight, out);
+    if (status == NULL)
+        status = pg_weight_align(NULL, out);
     if (status == NULL && out_name != NULL)
         *out_name = pg_strndup(weight.name.ptr, weight.name.len);
     pg_arena_deinit(&arena);
