@@ -42,5 +42,5 @@ endif
 # clang has no `#pragma GCC target`: the instruction sets of src/native/simd/ are given per file.
 ifeq ($(PROFILE),fuzz)
 $(OUT)/obj/native/simd/avx2.o: CFLAGS += -mavx2 -mfma
-$(OUT)/obj/native/simd/avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma
+$(OUT)/obj/native/simd/avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16 -mfma
 endif
