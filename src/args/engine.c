@@ -30,13 +30,9 @@ static pg_status open_data(const pg_args_build *args, const pg_graph *graph, pg_
 {
     pg_io *items = PG_ARENA_ARRAY(arena, pg_io, graph->n_inputs + 1);
     *out = (calibration_data){.args = args, .options = args->data->options, .count = 1};
-    for (size_t i = 0; i < graph->n_inputs; i++) {
-        bool weight = false;
-        for (size_t w = 0; w < graph->n_weights && !weight; w++)
-            weight = pg_str_eq(graph->weights[w].name, graph->inputs[i].name);
-        if (!weight)
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        if (!pg_graph_has_weight(graph, graph->inputs[i].name))
             items[out->inputs.count++] = (pg_io){graph->inputs[i].name, graph->inputs[i].type};
-    }
     out->inputs.items = items;
     out->options.shapes = args->model->input_shapes;
     out->options.n_shapes = args->model->n_input_shapes;

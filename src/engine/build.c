@@ -108,14 +108,6 @@ static pg_status find_scales(build *b)
     return cache != NULL ? pg_scales_write(&b->scales, config->calibration.calibrator, cache) : NULL;
 }
 
-static bool is_quantized(const pg_graph *graph)
-{
-    for (size_t n = 0; n < graph->n_nodes; n++)
-        if (pg_str_is(graph->nodes[n].op_type, "DequantizeLinear"))
-            return true;
-    return false;
-}
-
 static void replace_model(build *b, pg_model *changed)
 {
     pg_model_unref(b->model);
@@ -126,7 +118,7 @@ static pg_status make_int8(build *b)
 {
     pg_model *changed;
     pg_quantize_options options = {.context = b, .scale_of = scale_of, .wanted = may_be_int8};
-    if (is_quantized(b->model->graph)) {
+    if (pg_surgery_is_quantized(b->model->graph)) {
         PG_LOG_INFO("The model is quantized already: its own scales are used.");
         return NULL;
     }

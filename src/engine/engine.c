@@ -31,12 +31,13 @@ pg_native_options pg_engine_session_options(const pg_engine *engine, const pg_na
 
 /* ---- Layers ---- */
 
-static size_t keep_names(pg_engine *engine, const pg_str *names, size_t count, const pg_str **out)
+static size_t keep_names(pg_engine *engine, const pg_map *weights, const pg_str *names, size_t count,
+                         const pg_str **out)
 {
     pg_str *kept = PG_ARENA_ARRAY(&engine->arena, pg_str, count + 1);
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
-        if (names[i].len > 0 && !pg_engine_is_initializer(engine->model->graph, names[i]))
+        if (names[i].len > 0 && !pg_map_has(weights, names[i]))
             kept[n++] = pg_arena_str(&engine->arena, names[i]);
     *out = kept;
     return n;
@@ -46,15 +47,23 @@ void pg_engine_read_layers(pg_engine *engine, const pg_session *session)
 {
     size_t count = pg_session_layer_count(session);
     pg_engine_layer *layers = PG_ARENA_ARRAY(&engine->arena, pg_engine_layer, count + 1);
+    const pg_graph *graph = engine->model->graph;
+    pg_map weights = {0};
+    for (size_t i = 0; i < graph->n_weights; i++)
+        pg_map_put(&weights, graph->weights[i].name, NULL);
+    for (size_t i = 0; i < graph->n_sparse_weights; i++)
+        pg_map_put(&weights, graph->sparse_weights[i].values.name, NULL);
     for (size_t i = 0; i < count; i++) {
         const pg_node *node = pg_session_layer(session, i);
         const char *op =
             pg_arena_printf(&engine->arena, "%" PG_STR_FMT "%s%" PG_STR_FMT, PG_STR_ARG(node->domain),
                             node->domain.len > 0 ? "." : "", PG_STR_ARG(node->op_type));
         layers[i] = (pg_engine_layer){.name = pg_arena_str(&engine->arena, node->name), .op = pg_str_c(op)};
-        layers[i].n_inputs = keep_names(engine, node->inputs, node->n_inputs, &layers[i].inputs);
-        layers[i].n_outputs = keep_names(engine, node->outputs, node->n_outputs, &layers[i].outputs);
+        layers[i].n_inputs = keep_names(engine, &weights, node->inputs, node->n_inputs, &layers[i].inputs);
+        layers[i].n_outputs =
+            keep_names(engine, &weights, node->outputs, node->n_outputs, &layers[i].outputs);
     }
+    pg_map_deinit(&weights);
     engine->layers = layers;
     engine->n_layers = count;
 }

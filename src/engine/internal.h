@@ -10,7 +10,6 @@ PG_MUST_USE pg_status pg_engine_take_profiles(pg_engine *engine, const pg_graph 
                                               const pg_shape_profile *profiles, size_t n_profiles);
 /* An input that is fed, not an initializer; NULL when there is none of that name. */
 const pg_value_info *pg_engine_find_input(const pg_graph *graph, pg_str name);
-bool pg_engine_is_initializer(const pg_graph *graph, pg_str name);
 /* Copies the session's layers into the engine. */
 void pg_engine_read_layers(pg_engine *engine, const pg_session *session);
 /* "no layer is called ...", with the nearest names. */

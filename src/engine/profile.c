@@ -1,21 +1,10 @@
 /* Optimization profiles: the shapes that an engine is for. */
 #include "engine/internal.h"
 
-bool pg_engine_is_initializer(const pg_graph *graph, pg_str name)
-{
-    for (size_t i = 0; i < graph->n_weights; i++)
-        if (pg_str_eq(graph->weights[i].name, name))
-            return true;
-    for (size_t i = 0; i < graph->n_sparse_weights; i++)
-        if (pg_str_eq(graph->sparse_weights[i].values.name, name))
-            return true;
-    return false;
-}
-
 const pg_value_info *pg_engine_find_input(const pg_graph *graph, pg_str name)
 {
     for (size_t i = 0; i < graph->n_inputs; i++)
-        if (pg_str_eq(graph->inputs[i].name, name) && !pg_engine_is_initializer(graph, name))
+        if (pg_str_eq(graph->inputs[i].name, name) && !pg_graph_has_weight(graph, name))
             return &graph->inputs[i];
     return NULL;
 }
@@ -96,7 +85,7 @@ static pg_status take_one(pg_engine *engine, const pg_graph *graph, const pg_sha
         const pg_value_info *info = &graph->inputs[i];
         pg_shape_range *range = &items[out->count];
         const pg_shape_range *found = NULL;
-        if (pg_engine_is_initializer(graph, info->name))
+        if (pg_graph_has_weight(graph, info->name))
             continue;
         for (size_t s = 0; stated != NULL && s < stated->count; s++)
             if (pg_str_eq(stated->items[s].input, info->name))

@@ -186,6 +186,9 @@ void pg_model_unref(pg_model *model);
  * that names weight, file and bytes. */
 PG_MUST_USE pg_status pg_model_check_external(const pg_model *model);
 
+/* Whether a name is an initializer of the graph, dense or sparse. Looks through all of them. */
+bool pg_graph_has_weight(const pg_graph *graph, pg_str name);
+
 /* External weights of `location` lie in bytes [begin, begin + size) of a mapped file, which the model takes
  * over. Before the first weight is loaded. */
 void pg_model_attach(pg_model *model, const char *location, pg_file_map map, uint64_t begin, uint64_t size);

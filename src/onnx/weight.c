@@ -160,6 +160,17 @@ pg_status pg_weight_load(const pg_model *model, const pg_weight *weight, pg_tens
                              PG_STR_ARG(weight->name));
 }
 
+bool pg_graph_has_weight(const pg_graph *graph, pg_str name)
+{
+    for (size_t i = 0; i < graph->n_weights; i++)
+        if (pg_str_eq(graph->weights[i].name, name))
+            return true;
+    for (size_t i = 0; i < graph->n_sparse_weights; i++)
+        if (pg_str_eq(graph->sparse_weights[i].values.name, name))
+            return true;
+    return false;
+}
+
 void pg_model_forget(const pg_model *model, const void *bytes, uint64_t size)
 {
     for (; model != NULL; model = model->base) {

@@ -368,7 +368,7 @@ static pg_status emit_nodes(pass *p)
     return NULL;
 }
 
-static bool is_quantized(const pg_graph *graph)
+bool pg_surgery_is_quantized(const pg_graph *graph)
 {
     for (size_t n = 0; n < graph->n_nodes; n++)
         if (pg_str_is(graph->nodes[n].op_type, "QuantizeLinear") ||
@@ -402,7 +402,7 @@ pg_status pg_surgery_quantize(const pg_model *model, const pg_quantize_options *
     pg_wire_message *root = NULL;
     if (report != NULL)
         *report = (pg_quantize_report){0};
-    if (is_quantized(model->graph)) {
+    if (pg_surgery_is_quantized(model->graph)) {
         *out = pg_model_ref((pg_model *)model);
         return NULL;
     }

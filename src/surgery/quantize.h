@@ -20,6 +20,9 @@ typedef struct pg_quantize_report {
     pg_str first_bare; /* the first such input; empty when there is none */
 } pg_quantize_report;
 
+/* Whether the graph has QuantizeLinear or DequantizeLinear nodes. */
+bool pg_surgery_is_quantized(const pg_graph *graph);
+
 /* Puts QuantizeLinear and DequantizeLinear (symmetric int8: zero point 0, -128 .. 127) before the activations
  * of Conv, Gemm and MatMul, of Add whose inputs are both activations, and of what only moves or picks
  * elements between them (MaxPool, Concat, Reshape, Transpose, ...), where all their activations have a scale.

@@ -187,20 +187,26 @@ static bool find_bias(pg_net *net, pg_str name, const coded *a, const coded *b, 
 
 /* ---- Convolutions and products ---- */
 
+/* The node becomes a product of codes, with what follows it taken in. */
+static void finish_product(pg_net *net, pg_net_node *node, const char *op_type, const coded *a,
+                           const coded *b, pg_str bias, pg_str shift)
+{
+    ending end;
+    find_ending(net, node, true, &end);
+    const pg_str inputs[] = {a->codes, a->scale,     a->zero,     b->codes, b->scale,
+                             b->zero,  end.to.scale, end.to.zero, bias,     shift};
+    finish(net, node, op_type, inputs, PG_COUNT(inputs), &end);
+}
+
 static bool fuse_conv(pg_net *net, pg_net_node *node)
 {
     coded x, w;
-    ending end;
     pg_str bias, shift;
     if (!pg_net_is(node, "Conv") || !coded_input(net, net_in(node, 0), &x) ||
         !coded_weights(net, net_in(node, 1), 0, &w) ||
         !find_bias(net, net_in(node, 2), &x, &w, (size_t)w.constant->dims[0], &bias, &shift))
         return false;
-    find_ending(net, node, true, &end);
-    finish(net, node, "QConv",
-           (pg_str[]){x.codes, x.scale, x.zero, w.codes, w.scale, w.zero, end.to.scale, end.to.zero, bias,
-                      shift},
-           10, &end);
+    finish_product(net, node, "QConv", &x, &w, bias, shift);
     return true;
 }
 
@@ -208,7 +214,6 @@ static bool fuse_conv(pg_net *net, pg_net_node *node)
 static bool fuse_matmul(pg_net *net, pg_net_node *node)
 {
     coded a, b;
-    ending end;
     pg_str bias = PG_STR_EMPTY, shift = PG_STR_EMPTY;
     if (!pg_net_is(node, "MatMul") || !coded_input(net, net_in(node, 0), &a))
         return false;
@@ -227,18 +232,13 @@ static bool fuse_matmul(pg_net *net, pg_net_node *node)
             net_prune(net, old, 1);
         }
     }
-    find_ending(net, node, true, &end);
-    finish(net, node, "QMatMul",
-           (pg_str[]){a.codes, a.scale, a.zero, b.codes, b.scale, b.zero, end.to.scale, end.to.zero, bias,
-                      shift},
-           10, &end);
+    finish_product(net, node, "QMatMul", &a, &b, bias, shift);
     return true;
 }
 
 static bool fuse_gemm(pg_net *net, pg_net_node *node)
 {
     coded a, b;
-    ending end;
     pg_str bias, shift;
     if (!pg_net_is(node, "Gemm") || net_attr_f(node, "alpha", 1) != 1 || net_attr_f(node, "beta", 1) != 1 ||
         !coded_input(net, net_in(node, 0), &a))
@@ -247,11 +247,7 @@ static bool fuse_gemm(pg_net *net, pg_net_node *node)
     if (!coded_weights(net, net_in(node, 1), axis, &b) || b.constant->rank != 2 ||
         !find_bias(net, net_in(node, 2), &a, &b, (size_t)b.constant->dims[axis], &bias, &shift))
         return false;
-    find_ending(net, node, true, &end);
-    finish(net, node, "QMatMul",
-           (pg_str[]){a.codes, a.scale, a.zero, b.codes, b.scale, b.zero, end.to.scale, end.to.zero, bias,
-                      shift},
-           10, &end);
+    finish_product(net, node, "QMatMul", &a, &b, bias, shift);
     return true;
 }
 

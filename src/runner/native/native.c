@@ -25,17 +25,6 @@ typedef struct native_runner {
 
 /* ---- Metadata ---- */
 
-static bool is_initializer(const pg_graph *graph, pg_str name)
-{
-    for (size_t i = 0; i < graph->n_weights; i++)
-        if (pg_str_eq(graph->weights[i].name, name))
-            return true;
-    for (size_t i = 0; i < graph->n_sparse_weights; i++)
-        if (pg_str_eq(graph->sparse_weights[i].values.name, name))
-            return true;
-    return false;
-}
-
 static void read_metadata(native_runner *self)
 {
     const pg_graph *graph = self->model->graph;
@@ -43,7 +32,7 @@ static void read_metadata(native_runner *self)
     self->outputs = pg_calloc(graph->n_outputs + 1, sizeof *self->outputs);
     for (size_t i = 0; i < graph->n_inputs; i++) {
         const pg_value_info *info = &graph->inputs[i];
-        if (!is_initializer(graph, info->name))
+        if (!pg_graph_has_weight(graph, info->name))
             self->inputs[self->n_inputs++] = (pg_io){info->name, info->type};
     }
     for (size_t i = 0; i < graph->n_outputs; i++)
