@@ -1,7 +1,7 @@
 /* Engines built from option values. */
 #include <string.h>
 
-#include "args/args.h"
+#include "args/engine.h"
 #include "data/files.h"
 #include "log/log.h"
 
@@ -190,28 +190,10 @@ static pg_status fill_profiles(const pg_args_build *args, calibration_data *data
     return NULL;
 }
 
-/* ---- What the built-in engine follows ---- */
+/* ---- Types ---- */
 
-static pg_status check_options(const pg_args_trt *trt, pg_arena *arena)
+static pg_status check_types(const pg_args_trt *trt)
 {
-    static const char followed[] =
-        " --trt-min-shapes --trt-opt-shapes --trt-max-shapes --tf32 --fp16 --bf16 --int8 "
-        "--precision-constraints "
-        "--version-compatible --pool-limit --workspace --builder-optimization-level --trt-outputs "
-        "--trt-exclude-outputs --layer-precisions --strongly-typed --save-engine --trt-engine "
-        "--optimization-profile --calibration-cache --calib-base-cls --quantile --regression-cutoff ";
-    pg_str rest = pg_str_c(pg_args_trt_set(trt, arena)), option;
-    pg_buf others = {0};
-    while (pg_str_split(&rest, ' ', &option))
-        if (strstr(followed, pg_arena_printf(arena, " %" PG_STR_FMT " ", PG_STR_ARG(option))) == NULL)
-            pg_buf_printf(&others, "%s%" PG_STR_FMT, others.len > 0 ? ", " : "", PG_STR_ARG(option));
-    if (others.len > 0) {
-        pg_status status =
-            pg_err(PG_ERR_UNSUPPORTED, "%s: for TensorRT; the built-in engine cannot follow that",
-                   pg_buf_cstr(&others));
-        pg_buf_deinit(&others);
-        return status;
-    }
     if (trt->config.tf32)
         PG_LOG_INFO("TF32 is allowed, and not needed: the built-in engine multiplies in float32.");
     if (trt->network.strongly_typed && (trt->config.fp16 || trt->config.bf16 || trt->config.int8))
@@ -306,7 +288,8 @@ pg_status pg_args_build_engine(const pg_args_build *args, pg_model *model, pg_ar
                                      .n_names = options->mark_all ? 0 : options->outputs.count,
                                      .exclude = options->exclude_outputs.items,
                                      .n_exclude = options->exclude_outputs.count};
-    PG_TRY(check_options(args->trt, arena));
+    PG_TRY(pg_args_engine_refuse(args->trt, arena));
+    PG_TRY(check_types(args->trt));
     PG_TRY_CTX(pg_model_select_outputs(model, &selection, &selected), "while choosing the outputs of '%s'",
                args->model->path);
     pg_status status = build_with(args, selected, arena, out);

@@ -1,0 +1,56 @@
+/* Options of TensorRT that the built-in engine cannot follow, each with its reason. What is not listed here is followed. */
+#include "args/engine.h"
+
+static const struct {
+    const char *option, *reason;
+} refused[] = {
+    {"--fp8", "it does not compute in 8-bit floats"},
+    {"--sparse-weights", "it has no kernels for sparse weights"},
+    {"--exclude-lean-runtime", "its engines never carry a runtime"},
+    {"--load-timing-cache", "it does not time its kernels"},
+    {"--save-timing-cache", "it does not time its kernels"},
+    {"--timing-cache", "it does not time its kernels"},
+    {"--error-on-timing-cache-miss", "it does not time its kernels"},
+    {"--disable-compilation-cache", "it compiles no kernels while it builds"},
+    {"--tactic-sources", "its kernels have one source"},
+    {"--trt-safety-restricted", "it has no safety runtime"},
+    {"--refittable", "it cannot replace weights of an engine"},
+    {"--strip-plan", "it cannot replace weights of an engine"},
+    {"--use-dla", "it runs on the processor"},
+    {"--allow-gpu-fallback", "it runs on the processor"},
+    {"--preview-features", "it has no preview features"},
+    {"--hardware-compatibility-level", "its engines do not depend on the processor"},
+    {"--max-aux-streams", "it runs one layer at a time"},
+    {"--quantization-flags", "it calibrates the model as it is written"},
+    {"--profiling-verbosity", "its engines always describe all layers"},
+    {"--weight-streaming", "its weights are always mapped from the engine's file"},
+    {"--weight-streaming-budget", "its weights are always mapped from the engine's file"},
+    {"--runtime-platform", "its engines are the same on all platforms"},
+    {"--direct-io", "it chooses layouts by itself"},
+    {"--tiling-optimization-level", "it has one way of tiling"},
+    {"--plugins", "libraries of plugins are made for TensorRT"},
+    {"--onnx-flags", "they are flags of TensorRT's parser"},
+    {"--plugin-instancenorm", "it has no plugins"},
+    {"--enable-uint8-asymmetric-quantization-dla", "it runs on the processor"},
+    {"--trt-outputs-by-type", "its networks have ONNX operators, not layers of TensorRT"},
+    {"--tensor-dtypes", "its engines keep the types of the model's inputs and outputs"},
+    {"--all-tensor-dtypes", "its engines keep the types of the model's inputs and outputs"},
+    {"--tensor-formats", "it chooses layouts by itself"},
+    {"--all-tensor-formats", "it chooses layouts by itself"},
+    {"--mark-debug", "it cannot watch tensors of an engine"},
+    {"--mark-unfused-tensors-as-debug-tensors", "it cannot watch tensors of an engine"},
+    {"--load-runtime", "its engines never carry a runtime"},
+    {"--allocation-strategy", "it allocates memory for the current shapes only"},
+};
+
+pg_status pg_args_engine_refuse(const pg_args_trt *trt, pg_arena *arena)
+{
+    pg_str rest = pg_str_c(pg_args_trt_set(trt, arena)), option;
+    while (pg_str_split(&rest, ' ', &option))
+        for (size_t i = 0; i < PG_COUNT(refused); i++)
+            if (pg_str_is(option, refused[i].option))
+                return pg_err(PG_ERR_UNSUPPORTED,
+                              "option '%s': for TensorRT; the built-in engine cannot follow it: %s",
+                              refused[i].option, refused[i].reason);
+    return NULL;
+}
