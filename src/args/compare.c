@@ -251,11 +251,10 @@ static void warn_unused(const pg_args_compare *compare, pg_compare_function func
         pg_arena arena = {0};
         const pg_option *row = &group->options[i];
         if (row->missing == NULL && pg_option_is_set(row, values)) {
-            pg_bound_option bound = {.row = row};
             PG_LOG_WARNING(
                 "Option: %s is only valid for comparison function(s): [%s]. The selected comparison "
                 "functions are: [%s], so this option will be ignored.",
-                pg_option_label(&bound, &arena), pg_buf_cstr(&names), pg_buf_cstr(&chosen));
+                pg_option_label(row, &arena), pg_buf_cstr(&names), pg_buf_cstr(&chosen));
         }
         pg_arena_deinit(&arena);
     }

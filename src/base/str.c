@@ -241,3 +241,30 @@ uint64_t pg_str_hash(pg_str text)
         hash = (hash ^ (unsigned char)text.ptr[i]) * 0x100000001b3u;
     return hash ^ (hash >> 32);
 }
+
+size_t pg_str_utf8(pg_str text, size_t at, uint32_t *out_code)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t first = (uint8_t)text.ptr[at];
+    size_t length = first < 0x80   ? 1
+                    : first < 0xc0 ? 0
+                    : first < 0xe0 ? 2
+                    : first < 0xf0 ? 3
+                    : first < 0xf8 ? 4
+                                   : 0;
+    uint32_t code = length == 1 ? first : length == 0 ? 0 : first & (0xffu >> (length + 1));
+    if (length > text.len - at)
+        length = 0;
+    for (size_t i = 1; i < length; i++) {
+        uint8_t next = (uint8_t)text.ptr[at + i];
+        if ((next & 0xc0) != 0x80)
+            length = 0;
+        code = code << 6 | (next & 63u);
+    }
+    if (length == 0 || code < least[length] || code > 0x10ffff) {
+        *out_code = 0xdc00u + first;
+        return 1;
+    }
+    *out_code = code;
+    return length;
+}

@@ -58,5 +58,8 @@ bool pg_str_wildcard(pg_str pattern, pg_str text);
 /* Damerau-Levenshtein distance, at most `limit` + 1; for "did you mean". */
 size_t pg_str_distance(pg_str a, pg_str b, size_t limit);
 uint64_t pg_str_hash(pg_str text);
+/* The character of UTF-8 at byte `at` (surrogates included) and its length in bytes. A byte that starts none stands
+ * for itself as U+DC00 + byte, as Python's "surrogateescape" has it. */
+size_t pg_str_utf8(pg_str text, size_t at, uint32_t *out_code);
 
 #endif

@@ -92,16 +92,7 @@ void pg_unbounded_sizes(const pg_model *model, pg_arena *arena, pg_unbounded **o
 static void put_shape(pg_buf *out, const pg_type *type)
 {
     pg_buf_putc(out, '[');
-    for (uint32_t i = 0; i < type->rank; i++) {
-        const pg_dim *dim = &type->dims[i];
-        pg_buf_puts(out, i > 0 ? ", " : "");
-        if (dim->has_value)
-            pg_buf_printf(out, "%lld", (long long)dim->value);
-        else if (dim->name.len > 0)
-            pg_text_quote(out, dim->name);
-        else
-            pg_buf_puts(out, "None");
-    }
+    pg_dims_text(type, true, "None", out);
     pg_buf_putc(out, ']');
 }
 

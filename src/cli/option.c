@@ -83,14 +83,24 @@ pg_arity pg_option_arity(const pg_option *option)
     }
 }
 
-char *pg_option_label(const pg_bound_option *option, pg_arena *arena)
+char *pg_option_label(const pg_option *option, pg_arena *arena)
 {
-    pg_str names = pg_str_c(option->row->names);
+    pg_str names = pg_str_c(option->names);
     char *label = pg_arena_cstr(arena, names);
     for (char *c = label; *c != '\0'; c++)
         if (*c == ' ')
             *c = '/';
     return label;
+}
+
+void pg_group_warn_idle(const pg_group *group, const void *values, const char *reason)
+{
+    pg_arena arena = {0};
+    for (size_t i = 0; i < group->n_options; i++)
+        if (group->options[i].missing == NULL && pg_option_is_set(&group->options[i], values))
+            PG_LOG_WARNING("Option: %s does nothing here: %s.", pg_option_label(&group->options[i], &arena),
+                           reason);
+    pg_arena_deinit(&arena);
 }
 
 char *pg_option_metavar(const pg_option *option, pg_arena *arena)

@@ -213,7 +213,9 @@ static inline bool pg_option_is_positional(const pg_option *option)
 bool pg_option_is_set(const pg_option *option, const void *values);
 pg_arity pg_option_arity(const pg_option *option);
 /* "--iterations/--iters". */
-char *pg_option_label(const pg_bound_option *option, pg_arena *arena);
+char *pg_option_label(const pg_option *option, pg_arena *arena);
+/* Warns of each option of the group that was given, since it does nothing: "..., <reason>." */
+void pg_group_warn_idle(const pg_group *group, const void *values, const char *reason);
 /* The row's metavar, or the first long name in capitals; for positionals their name. */
 char *pg_option_metavar(const pg_option *option, pg_arena *arena);
 

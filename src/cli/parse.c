@@ -216,7 +216,7 @@ static pg_status check_choice(const parser *p, const pg_bound_option *option, co
     const char *near = pg_suggest(pg_str_c(value), names, count);
     pg_status status =
         pg_err(PG_ERR_USAGE, "argument %s: invalid choice: '%s' (choose from %s)%s%s%s",
-               pg_option_label(option, p->arena), value, pg_buf_cstr(&list),
+               pg_option_label(option->row, p->arena), value, pg_buf_cstr(&list),
                near != NULL ? "; did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
     pg_buf_deinit(&list);
     return status;
@@ -228,13 +228,13 @@ static pg_status check_word(const parser *p, const pg_bound_option *option, cons
     double number;
     bool is_integer = option->row->type == PG_ARG_INT || (option->row->flags & PG_OPTION_INTEGERS) != 0;
     if (is_integer && !pg_value_int(pg_str_c(value), &integer))
-        return pg_err(PG_ERR_USAGE, "argument %s: invalid int value: '%s'", pg_option_label(option, p->arena),
-                      value);
+        return pg_err(PG_ERR_USAGE, "argument %s: invalid int value: '%s'",
+                      pg_option_label(option->row, p->arena), value);
     if (option->row->type == PG_ARG_FLOAT && !pg_value_float(pg_str_c(value), &number))
         return pg_err(PG_ERR_USAGE, "argument %s: invalid float value: '%s'",
-                      pg_option_label(option, p->arena), value);
+                      pg_option_label(option->row, p->arena), value);
     if ((option->row->flags & PG_OPTION_PATH) != 0 && value[0] == '\0')
-        return pg_err(PG_ERR_USAGE, "argument %s: the path is empty", pg_option_label(option, p->arena));
+        return pg_err(PG_ERR_USAGE, "argument %s: the path is empty", pg_option_label(option->row, p->arena));
     return option->row->choices != NULL ? check_choice(p, option, value) : NULL;
 }
 
@@ -303,7 +303,7 @@ static pg_status check_exclusive(const parser *p, const pg_bound_option *option)
         if (other != option && p->seen[i] && other->row->exclusive != NULL &&
             strcmp(other->row->exclusive, option->row->exclusive) == 0)
             return pg_err(PG_ERR_USAGE, "argument %s: not allowed with argument %s",
-                          pg_option_label(option, p->arena), pg_option_label(other, p->arena));
+                          pg_option_label(option->row, p->arena), pg_option_label(other->row, p->arena));
     }
     return NULL;
 }
@@ -365,7 +365,7 @@ static pg_status count_taken(const parser *p, const pg_bound_option *option, siz
         *out = 0;
     }
     if (wanted != NULL)
-        return pg_err(PG_ERR_USAGE, "argument %s: %s", pg_option_label(option, p->arena), wanted);
+        return pg_err(PG_ERR_USAGE, "argument %s: %s", pg_option_label(option->row, p->arena), wanted);
     return NULL;
 }
 
@@ -386,7 +386,7 @@ static pg_status take_explicit(parser *p, const word *w)
     while (pg_option_arity(option->row) == PG_ARITY_NONE) {
         if (spelling.len > 2 || rest[0] == '\0')
             return pg_err(PG_ERR_USAGE, "argument %s: ignored explicit argument '%s'",
-                          pg_option_label(option, p->arena), rest);
+                          pg_option_label(option->row, p->arena), rest);
         PG_TRY(take(p, option, NULL, 0));
         char name[3] = {'-', rest[0], '\0'};
         bool help = false;
@@ -397,14 +397,14 @@ static pg_status take_explicit(parser *p, const word *w)
         }
         if (next == NULL)
             return pg_err(PG_ERR_USAGE, "argument %s: ignored explicit argument '%s'",
-                          pg_option_label(option, p->arena), rest);
+                          pg_option_label(option->row, p->arena), rest);
         option = next;
         rest++;
         if (rest[0] == '\0')
             return pg_option_arity(option->row) == PG_ARITY_ONE ||
                            pg_option_arity(option->row) == PG_ARITY_SOME
                        ? pg_err(PG_ERR_USAGE, "argument %s: expected one argument",
-                                pg_option_label(option, p->arena))
+                                pg_option_label(option->row, p->arena))
                        : take(p, option, NULL, 0);
     }
     const char **values = PG_ARENA_ARRAY(p->arena, const char *, 1);
@@ -501,7 +501,7 @@ static pg_status check_required(const parser *p)
     for (size_t i = 0; i < p->options.count; i++) {
         const pg_bound_option *option = &p->options.items[i];
         if (option->required && !p->seen[i])
-            pg_buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", pg_option_label(option, p->arena));
+            pg_buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", pg_option_label(option->row, p->arena));
     }
     pg_status status = NULL;
     if (names.len > 0)

@@ -136,16 +136,7 @@ pg_status pg_delta_tensors(const pg_model *model_a, const pg_weight *a, const pg
 static void put_shape(pg_buf *out, const pg_type *type)
 {
     pg_buf_puts(out, " (");
-    for (uint32_t i = 0; i < type->rank; i++) {
-        const pg_dim *dim = &type->dims[i];
-        pg_buf_puts(out, i > 0 ? ", " : "");
-        if (dim->has_value)
-            pg_buf_printf(out, "%lld", (long long)dim->value);
-        else if (dim->name.len > 0)
-            pg_buf_printf(out, "'%" PG_STR_FMT "'", PG_STR_ARG(dim->name));
-        else
-            pg_buf_putc(out, '?');
-    }
+    pg_dims_text(type, true, "?", out);
     pg_buf_puts(out, type->rank == 1 ? ",)" : ")");
 }
 

@@ -21,22 +21,6 @@ typedef struct scene {
 
 /* ---- Texts ---- */
 
-static void add_dims(pg_buf *out, const pg_type *type)
-{
-    pg_buf_puts(out, " [");
-    for (uint32_t i = 0; i < type->rank; i++) {
-        const pg_dim *dim = &type->dims[i];
-        pg_buf_puts(out, i > 0 ? ", " : "");
-        if (dim->has_value)
-            pg_buf_printf(out, "%lld", (long long)dim->value);
-        else if (dim->name.len > 0)
-            pg_buf_add_str(out, dim->name);
-        else
-            pg_buf_putc(out, '?');
-    }
-    pg_buf_putc(out, ']');
-}
-
 void pg_draw_type_text(pg_buf *out, const pg_type *type)
 {
     static const char *const wrappers[] = {[PG_TYPE_SPARSE_TENSOR] = "sparse",
@@ -51,8 +35,11 @@ void pg_draw_type_text(pg_buf *out, const pg_type *type)
         pg_buf_printf(out, "%s(", wrappers[type->kind]);
     if (type->kind == PG_TYPE_TENSOR || type->kind == PG_TYPE_SPARSE_TENSOR || type->kind == PG_TYPE_MAP)
         pg_buf_puts(out, name != NULL ? name : "unknown type");
-    if (type->has_shape)
-        add_dims(out, type);
+    if (type->has_shape) {
+        pg_buf_puts(out, " [");
+        pg_dims_text(type, false, "?", out);
+        pg_buf_putc(out, ']');
+    }
     if (type->inner != NULL) {
         pg_buf_puts(out, type->kind == PG_TYPE_MAP ? ", " : "");
         pg_draw_type_text(out, type->inner);

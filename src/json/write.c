@@ -99,35 +99,6 @@ void pg_json_end_array(pg_json_writer *w)
     end(w, "]");
 }
 
-/* Reads one character of UTF-8, surrogates included; a byte that starts none is its U+DC00 + byte stand-in.
- * Returns its length. */
-static size_t decode_utf8(pg_str text, size_t at, unsigned *out)
-{
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char first = (unsigned char)text.ptr[at];
-    size_t length = first < 0x80   ? 1
-                    : first < 0xc0 ? 0
-                    : first < 0xe0 ? 2
-                    : first < 0xf0 ? 3
-                    : first < 0xf8 ? 4
-                                   : 0;
-    unsigned code = length == 1 ? first : length == 0 ? 0 : first & (0xffu >> (length + 1));
-    if (length > text.len - at)
-        length = 0;
-    for (size_t i = 1; i < length; i++) {
-        unsigned char next = (unsigned char)text.ptr[at + i];
-        if ((next & 0xc0) != 0x80)
-            length = 0;
-        code = code << 6 | (next & 63);
-    }
-    if (length == 0 || code < least[length] || code > 0x10ffff) {
-        *out = 0xdc00u + first;
-        return 1;
-    }
-    *out = code;
-    return length;
-}
-
 static void put_escape(pg_json_writer *w, unsigned code)
 {
     static const char plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
@@ -155,7 +126,7 @@ static void put_quoted(pg_json_writer *w, pg_str text)
         at = plain;
         if (at < text.len) {
             unsigned code;
-            at += decode_utf8(text, at, &code);
+            at += pg_str_utf8(text, at, &code);
             put_escape(w, code);
         }
     }

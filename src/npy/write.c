@@ -11,40 +11,12 @@ bool pg_npy_keeps_type(pg_dtype dtype)
     return pg_dtype_get(dtype)->npy != NULL || dtype == PG_BF16 || dtype == PG_STRING;
 }
 
-/* One character of UTF-8 to UCS-4, the reverse of reading: a byte that is not UTF-8 becomes U+DC00 + byte. */
-static size_t next_code(pg_str text, size_t at, uint32_t *out)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    uint8_t first = (uint8_t)text.ptr[at];
-    size_t length = first < 0x80   ? 1
-                    : first < 0xc0 ? 0
-                    : first < 0xe0 ? 2
-                    : first < 0xf0 ? 3
-                    : first < 0xf8 ? 4
-                                   : 0;
-    uint32_t code = length == 1 ? first : length == 0 ? 0 : first & (0xffu >> (length + 1));
-    if (length > text.len - at)
-        length = 0;
-    for (size_t i = 1; i < length; i++) {
-        uint8_t next = (uint8_t)text.ptr[at + i];
-        if ((next & 0xc0) != 0x80)
-            length = 0;
-        code = code << 6 | (next & 63u);
-    }
-    if (length == 0 || code < least[length] || code > 0x10ffff) {
-        *out = 0xdc00u + first;
-        return 1;
-    }
-    *out = code;
-    return length;
-}
-
 static uint64_t count_codes(pg_str text)
 {
     uint64_t count = 0;
     uint32_t code;
     for (size_t at = 0; at < text.len; count++)
-        at += next_code(text, at, &code);
+        at += pg_str_utf8(text, at, &code);
     return count;
 }
 
@@ -70,7 +42,7 @@ static pg_status convert_texts(const pg_tensor *tensor, uint64_t *out_width, pg_
     for (uint64_t i = 0; i < count; i++) {
         uint32_t *to = (uint32_t *)out->converted + i * width;
         for (size_t at = 0; at < texts[i].len;)
-            at += next_code(texts[i], at, to++);
+            at += pg_str_utf8(texts[i], at, to++);
     }
     *out_width = width;
     out->data = out->converted;

@@ -131,6 +131,20 @@ static void add_dim(pg_buf *out, const pg_dim *dim)
         pg_buf_puts(out, "-1");
 }
 
+void pg_dims_text(const pg_type *type, bool quoted, const char *unknown, pg_buf *out)
+{
+    for (uint32_t i = 0; i < type->rank; i++) {
+        const pg_dim *dim = &type->dims[i];
+        pg_buf_puts(out, i > 0 ? ", " : "");
+        if (!dim->has_value && dim->name.len == 0)
+            pg_buf_puts(out, unknown);
+        else if (!dim->has_value && !quoted)
+            pg_buf_add_str(out, dim->name);
+        else
+            add_dim(out, dim);
+    }
+}
+
 /* The elements of a shape between `open` and `close`; Python's tuple of one has a comma. */
 static void add_shape(pg_buf *out, tensor_note note, bool tuple)
 {

@@ -18,6 +18,10 @@ void pg_model_text(const pg_model *model, const pg_model_text_options *options, 
 /* One attribute's value in a line: numbers, quoted strings, type and shape of a tensor, size of a graph. */
 void pg_attr_text(const pg_attr *attr, pg_buf *out);
 
+/* The dims of a type, "1, N, ?" without brackets: a symbol as it is or in quotes as Python's repr, a dimension that
+ * is not known as `unknown`. */
+void pg_dims_text(const pg_type *type, bool quoted, const char *unknown, pg_buf *out);
+
 /* Element type as the peer names it ("float32", "float8e4m3fn"); NULL for types it has no name for. */
 const char *pg_onnx_type_name(int32_t data_type);
 

@@ -733,7 +733,8 @@ static pg_status non_zero(pg_infer *c)
     return NULL;
 }
 
-static pg_status compress(pg_infer *c)
+/* Output 0 is input 0 with some of the elements along attribute axis, or, without one, some of all in a row. */
+static pg_status some_elements(pg_infer *c)
 {
     uint32_t rank, axis;
     const pg_dim *in;
@@ -779,18 +780,7 @@ static pg_status eye_like(pg_infer *c)
 
 static pg_status unique(pg_infer *c)
 {
-    uint32_t rank, axis;
-    const pg_dim *in;
-    pg_set_elem(c, 0, pg_elem(c, 0));
-    if (pg_node_attr(c->node, "axis") == NULL) {
-        pg_set_tensor(c, 0, pg_elem(c, 0), 1, pg_new_dims(c, 1));
-    } else if (pg_get_shape(pg_in(c, 0), &rank, &in)) {
-        PG_TRY(pg_norm_axis(c, pg_int_attr(c, "axis", 0), rank, &axis));
-        pg_dim *dims = pg_new_dims(c, rank);
-        for (uint32_t d = 0; d < rank; d++)
-            dims[d] = d == axis ? (pg_dim){0} : in[d];
-        pg_set_tensor(c, 0, pg_elem(c, 0), rank, dims);
-    }
+    PG_TRY(some_elements(c));
     for (size_t o = 1; o < c->n_out; o++)
         pg_set_tensor(c, o, PG_I64, 1, pg_new_dims(c, 1));
     return NULL;
@@ -819,7 +809,7 @@ const pg_shape_rule pg_shape_rules_movement[] = {
     {"DepthToSpace", depth_to_space},
     {"SpaceToDepth", space_to_depth},
     {"NonZero", non_zero},
-    {"Compress", compress},
+    {"Compress", some_elements},
     {"OneHot", one_hot},
     {"EyeLike", eye_like},
     {"Unique", unique},

@@ -120,25 +120,11 @@ static pg_status choose_target(const convert_args *args, const char **out)
 
 /* ---- Options without a use here ---- */
 
-static void warn_idle(const pg_group *group, const void *values, const char *reason, pg_arena *arena)
-{
-    for (size_t i = 0; i < group->n_options; i++) {
-        pg_bound_option bound = {.row = &group->options[i]};
-        if (bound.row->missing == NULL && pg_option_is_set(bound.row, values)) {
-            pg_str rest = pg_str_c(bound.row->names);
-            while (bound.n_names < PG_COUNT(bound.names) &&
-                   pg_str_split(&rest, ' ', &bound.names[bound.n_names]))
-                bound.n_names++;
-            PG_LOG_WARNING("Option: %s does nothing here: %s.", pg_option_label(&bound, arena), reason);
-        }
-    }
-}
-
 static void warn_always_idle(const convert_args *args, pg_arena *arena)
 {
     if (!args->trt.config.int8)
-        warn_idle(&pg_group_data, &args->data, "inputs are needed to calibrate int8 engines only", arena);
-    warn_idle(&pg_group_onnxrt, &args->onnxrt, "ONNX Runtime takes no part in this conversion", arena);
+        pg_group_warn_idle(&pg_group_data, &args->data, "inputs are needed to calibrate int8 engines only");
+    pg_group_warn_idle(&pg_group_onnxrt, &args->onnxrt, "ONNX Runtime takes no part in this conversion");
     if (args->own.pooled_outputs)
         PG_LOG_WARNING("Option: --pooled-outputs has no effect.");
 }
@@ -212,7 +198,7 @@ static pg_status to_engine(convert_args *args, const char *path, pg_arena *arena
     pg_trt_options options;
     pg_model *model = NULL;
     args->save.path = NULL;
-    warn_idle(&pg_group_onnx_save, &args->save, "the result is an engine", arena);
+    pg_group_warn_idle(&pg_group_onnx_save, &args->save, "the result is an engine");
     if (pg_args_trt_is_native(&args->trt))
         return to_plan(args, path, arena);
     PG_TRY(trt_options(args, arena, &options));

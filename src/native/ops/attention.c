@@ -3,13 +3,9 @@
 
 #include "base/alloc.h"
 #include "native/ops/attention.h"
+#include "native/ops/nn.h"
 
 enum { IN_Q, IN_K, IN_V, IN_MASK, IN_PAST_K, IN_PAST_V, IN_LENGTHS };
-
-static size_t size_of(pg_dtype dtype)
-{
-    return dtype == PG_F64 ? 8 : 4;
-}
 
 static pg_status read_heads(const pg_op *op, size_t input, const char *attr, heads *out)
 {
@@ -134,7 +130,7 @@ static pg_status run_attention(pg_op *op)
 {
     PG_TRY(nn_need_floats(op, 3));
     const pg_tensor *q = pg_op_in(op, IN_Q), *k = pg_op_in(op, IN_K), *v = pg_op_in(op, IN_V);
-    attention a = {.dtype = q->dtype, .size = size_of(q->dtype), .past = -1};
+    attention a = {.dtype = q->dtype, .size = nn_float_size(q->dtype), .past = -1};
     PG_TRY(read_heads(op, IN_Q, "q_num_heads", &a.q));
     PG_TRY(read_heads(op, IN_K, "kv_num_heads", &a.k));
     PG_TRY(read_heads(op, IN_V, "kv_num_heads", &a.v));

@@ -43,35 +43,6 @@ static void run_joined(const binary_function *f, binary_loop loop, const pg_oper
     pg_walk_run(&walk, f->grain, binary_row, &job);
 }
 
-/* Before opset 7 the second input was aligned at an axis and repeated only when 'broadcast' was set. Turns it
- * into the shape that today's rule repeats in the same way. */
-static pg_status legacy_shape(pg_op *op, const pg_tensor *x, pg_tensor *y)
-{
-    int64_t broadcast, axis;
-    size_t first;
-    PG_TRY(pg_op_attr_i(op, "broadcast", 0, &broadcast));
-    if (broadcast == 0) {
-        if (pg_tensor_same_shape(x, y))
-            return NULL;
-        return pg_op_err(op, PG_ERR_INVALID,
-                         "the inputs' shapes differ and attribute 'broadcast' is not set");
-    }
-    PG_TRY(pg_op_attr_i(op, "axis", (int64_t)x->rank - y->rank, &axis));
-    if (y->rank > x->rank)
-        return pg_op_err(op, PG_ERR_INVALID, "input 1 has more dimensions (%d) than input 0 (%d)", y->rank,
-                         x->rank);
-    if (y->rank == 0)
-        return NULL;
-    PG_TRY(pg_op_axis(op, axis, x->rank, &first));
-    if (first + y->rank > x->rank)
-        return pg_op_err(op, PG_ERR_INVALID, "input 1 does not fit into input 0 at axis %lld",
-                         (long long)axis);
-    for (size_t i = first + y->rank; i < x->rank; i++)
-        y->dims[i] = 1;
-    y->rank = (uint16_t)(x->rank - first);
-    return NULL;
-}
-
 static pg_status join_two(pg_op *op, pg_tensor *legacy, pg_tensor *storage, pg_operands *out)
 {
     PG_TRY(pg_op_need(op, 2));
@@ -80,7 +51,7 @@ static pg_status join_two(pg_op *op, pg_tensor *legacy, pg_tensor *storage, pg_o
     if (before_7 && !pg_tensor_same_shape(pair[0], pair[1])) {
         PG_TRY(pg_with_layout(op, pair[1], PG_ROW_MAJOR, storage, &rows));
         *legacy = *rows;
-        PG_TRY(legacy_shape(op, pair[0], legacy));
+        PG_TRY(pg_operands_legacy(op, pair[0], legacy));
         pair[1] = legacy;
     }
     return pg_operands_join(op, 2, pair, out);

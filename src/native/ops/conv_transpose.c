@@ -21,11 +21,6 @@ typedef struct transposed_weights {
 
 enum { NARROW = 8 }; /* output channels per group below which the taps are joined */
 
-static size_t size_of(pg_dtype dtype)
-{
-    return dtype == PG_F64 ? 8 : 4;
-}
-
 static pg_status describe(const pg_op *op, const pg_tensor *w, transposed_weights *out, uint64_t *bytes)
 {
     int64_t groups;
@@ -55,7 +50,7 @@ static pg_status describe(const pg_op *op, const pg_tensor *w, transposed_weight
 /* From [in][out][tap] to [in][tap][out]. */
 static void pack_joined(const transposed_weights *t, const pg_tensor *w, char *scratch)
 {
-    const size_t size = size_of(t->dtype), columns = t->taps * t->out_per_group;
+    const size_t size = nn_float_size(t->dtype), columns = t->taps * t->out_per_group;
     for (size_t g = 0; g < t->groups; g++) {
         const char *from = (const char *)w->data + g * t->in_per_group * columns * size;
         for (size_t i = 0; i < t->in_per_group; i++)
@@ -71,7 +66,7 @@ static void pack_joined(const transposed_weights *t, const pg_tensor *w, char *s
 /* `scratch` holds the matrices of one group. */
 static void pack(const transposed_weights *t, const pg_tensor *w, void *scratch)
 {
-    const size_t size = size_of(t->dtype), n = t->in_per_group * t->out_per_group;
+    const size_t size = nn_float_size(t->dtype), n = t->in_per_group * t->out_per_group;
     if (t->joined) {
         pack_joined(t, w, scratch);
         return;
@@ -103,7 +98,7 @@ pg_status conv_transpose_prepare(pg_op *op)
         return NULL;
     PG_TRY(describe(op, w, &t, &bytes));
     t.packed = nn_alloc(bytes);
-    void *scratch = nn_alloc((uint64_t)t.in_per_group * t.out_per_group * t.taps * size_of(t.dtype));
+    void *scratch = nn_alloc((uint64_t)t.in_per_group * t.out_per_group * t.taps * nn_float_size(t.dtype));
     if (t.packed == NULL || scratch == NULL) {
         free(t.packed);
         free(scratch);
@@ -202,7 +197,7 @@ static void add_tap(const rows_job *job, const char *x_row, char *y_row, size_t 
     last = PG_MIN(last, job->in[2] - 1);
     if (last < first)
         return;
-    const size_t size = size_of(t->dtype), step = (size_t)stride * job->channels_out;
+    const size_t size = nn_float_size(t->dtype), step = (size_t)stride * job->channels_out;
     for (size_t g = 0; g < t->groups; g++) {
         char *c =
             y_row + ((size_t)(first * stride + shift) * job->channels_out + g * t->out_per_group) * size;
@@ -248,7 +243,7 @@ static void add_joined_tap(const rows_job *job, size_t row, char *y_row, size_t 
 static pg_status multiply_joined(pg_op *op, rows_job *job, size_t pixels)
 {
     const transposed_weights *t = job->t;
-    const size_t n = t->taps * t->out_per_group, size = size_of(t->dtype), row = t->groups * n;
+    const size_t n = t->taps * t->out_per_group, size = nn_float_size(t->dtype), row = t->groups * n;
     void *columns;
     PG_TRY(pg_op_scratch(op, (uint64_t)pixels * row * size + 64, &columns));
     for (size_t g = 0; g < t->groups; g++)
@@ -271,7 +266,7 @@ static pg_status multiply_joined(pg_op *op, rows_job *job, size_t pixels)
 
 static void start_row(const rows_job *job, char *y_row)
 {
-    const size_t bytes = job->channels_out * size_of(job->t->dtype);
+    const size_t bytes = job->channels_out * nn_float_size(job->t->dtype);
     if (job->bias == NULL)
         memset(y_row, 0, bytes * (size_t)job->out[2]);
     else
@@ -283,7 +278,7 @@ static void run_rows(void *context, size_t begin, size_t end)
 {
     const rows_job *job = context;
     const int64_t *k = job->t->kernel;
-    const size_t size = size_of(job->t->dtype);
+    const size_t size = nn_float_size(job->t->dtype);
     const size_t y_bytes = (size_t)job->out[2] * job->channels_out * size;
     const size_t x_bytes = (size_t)job->in[2] * job->channels_in * size;
     for (size_t r = begin; r < end; r++) {

@@ -144,24 +144,6 @@ static pg_status pow_types(pg_op *op, pg_dtype base, pg_dtype exponent, pow_mode
     return NULL;
 }
 
-/* Before opset 7: repeated only with 'broadcast' set, from 'axis' on. */
-static pg_status pow_legacy_shape(pg_op *op, const pg_tensor *x, pg_tensor *y)
-{
-    int64_t axis;
-    size_t first;
-    if (op->opset >= 7 || y->rank == 0 || pg_tensor_same_shape(x, y))
-        return NULL;
-    PG_TRY(pg_op_attr_i(op, "axis", (int64_t)x->rank - y->rank, &axis));
-    PG_TRY(pg_op_axis(op, axis, x->rank, &first));
-    if (first + y->rank > x->rank)
-        return pg_op_err(op, PG_ERR_INVALID, "input 1 does not fit into input 0 at axis %lld",
-                         (long long)axis);
-    for (size_t i = first + y->rank; i < x->rank; i++)
-        y->dims[i] = 1;
-    y->rank = (uint16_t)(x->rank - first);
-    return NULL;
-}
-
 static pg_status run_pow(pg_op *op)
 {
     PG_TRY(pg_op_need(op, 2));
@@ -179,7 +161,8 @@ static pg_status run_pow(pg_op *op)
         pg_convert(pair[1]->dtype, pair[1]->data, wanted, exponent.data, count, NULL);
         exponent.dtype = wanted;
     }
-    PG_TRY(pow_legacy_shape(op, pair[0], &exponent));
+    if (op->opset < 7)
+        PG_TRY(pg_operands_legacy(op, pair[0], &exponent));
     pair[1] = &exponent;
     PG_TRY(pg_operands_join(op, 2, pair, &operands));
     PG_TRY(pg_operands_out(op, &operands, job.base, false, &z));

@@ -22,11 +22,6 @@ static void release_packed(void *state)
     free(b);
 }
 
-static size_t size_of(pg_dtype dtype)
-{
-    return dtype == PG_F64 ? 8 : 4;
-}
-
 /* ---- Shapes of MatMul ---- */
 
 /* C[batch] = A[batch] B[batch], batches broadcast. */
@@ -128,7 +123,7 @@ static void pack_batches(void *context, size_t begin, size_t end)
 {
     const batch_job *job = context;
     const product *p = job->p;
-    const size_t matrix = p->k * p->n * size_of(job->dtype);
+    const size_t matrix = p->k * p->n * nn_float_size(job->dtype);
     for (size_t i = begin; i < end; i++)
         pg_gemm_pack(job->dtype, p->k, p->n, job->b + i * matrix, p->n, false, 1.0,
                      job->room + i * job->stride);
@@ -138,7 +133,7 @@ static void multiply_batches(void *context, size_t begin, size_t end)
 {
     const batch_job *job = context;
     const product *p = job->p;
-    const size_t size = size_of(job->dtype), a_size = job->dtype == PG_BF16 ? sizeof(uint16_t) : size;
+    const size_t size = nn_float_size(job->dtype), a_size = job->dtype == PG_BF16 ? sizeof(uint16_t) : size;
     for (size_t i = begin; i < end; i++) {
         size_t a, b;
         batch_offsets(p, i, &a, &b);
@@ -492,7 +487,7 @@ static pg_status run_gemm(pg_op *op)
     g.a = a->data;
     if (o.trans_a) {
         void *turned;
-        PG_TRY(pg_op_scratch(op, m * k * size_of(a->dtype) + 1, &turned));
+        PG_TRY(pg_op_scratch(op, m * k * nn_float_size(a->dtype) + 1, &turned));
         linear_transpose(a->dtype, a->data, k, m, turned);
         g.a = turned;
     }

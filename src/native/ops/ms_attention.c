@@ -7,22 +7,7 @@
 #include "base/threads.h"
 #include "native/gemm.h"
 #include "native/ops/attention.h"
-
-static size_t size_of(pg_dtype dtype)
-{
-    return dtype == PG_F64 ? 8 : 4;
-}
-static double get(pg_dtype dtype, const void *data, size_t i)
-{
-    return dtype == PG_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
-}
-static void put(pg_dtype dtype, void *data, size_t i, double value)
-{
-    if (dtype == PG_F64)
-        ((double *)data)[i] = value;
-    else
-        ((float *)data)[i] = (float)value;
-}
+#include "native/ops/nn.h"
 
 static pg_status refuse_attr(const pg_op *op, const char *name, int64_t plain)
 {
@@ -61,11 +46,11 @@ static pg_status rotate_head(const pg_op *op, const rotary *r, pg_dtype dtype, s
                          (long long)at, (long long)r->n_positions);
     for (size_t i = 0; i < half; i++) {
         const size_t first = r->interleaved ? 2 * i : i, second = r->interleaved ? 2 * i + 1 : i + half;
-        const double c = get(dtype, r->cosines, (size_t)at * half + i),
-                     z = get(dtype, r->sines, (size_t)at * half + i);
-        const double x = get(dtype, head, first), y = get(dtype, head, second);
-        put(dtype, head, first, x * c - y * z);
-        put(dtype, head, second, x * z + y * c);
+        const double c = nn_get(dtype, r->cosines, (size_t)at * half + i),
+                     z = nn_get(dtype, r->sines, (size_t)at * half + i);
+        const double x = nn_get(dtype, head, first), y = nn_get(dtype, head, second);
+        nn_put(dtype, head, first, x * c - y * z);
+        nn_put(dtype, head, second, x * z + y * c);
     }
     return NULL;
 }
@@ -102,7 +87,7 @@ typedef struct mover {
 
 static pg_status move_heads(const pg_op *op, const mover *m, const heads *from)
 {
-    const size_t size = size_of(m->dtype), bytes = from->depth * size;
+    const size_t size = nn_float_size(m->dtype), bytes = from->depth * size;
     for (size_t b = 0; b < m->batch; b++)
         for (size_t h = 0; h < from->count; h++)
             for (size_t s = 0; s < from->length; s++) {
@@ -110,7 +95,8 @@ static pg_status move_heads(const pg_op *op, const mover *m, const heads *from)
                 char *to = m->to + ((b * from->count + h) * m->capacity + row) * bytes;
                 memcpy(to, from->data + (b * from->image + h * from->head + s * from->row) * size, bytes);
                 for (size_t d = 0; m->bias != NULL && d < from->depth; d++)
-                    put(m->dtype, to, d, get(m->dtype, to, d) + get(m->dtype, m->bias, h * from->depth + d));
+                    nn_put(m->dtype, to, d,
+                           nn_get(m->dtype, to, d) + nn_get(m->dtype, m->bias, h * from->depth + d));
                 if (m->rotary != NULL)
                     PG_TRY(rotate_head(op, m->rotary, m->dtype, b, s, to));
             }
@@ -266,9 +252,9 @@ static pg_status join_masks(pg_op *op, attention *a, const key_mask *keys, const
                 for (size_t j = 0; j < n; j++, at++) {
                     double v = key_mask_at(keys, b, i, j);
                     if (bias != NULL)
-                        v += get(a->dtype, bias->data,
-                                 (((bias->dims[0] == 1 ? 0 : b) * n_heads + h) * a->q.length + i) * n + j);
-                    put(a->dtype, room->data, at, v);
+                        v += nn_get(a->dtype, bias->data,
+                                    (((bias->dims[0] == 1 ? 0 : b) * n_heads + h) * a->q.length + i) * n + j);
+                    nn_put(a->dtype, room->data, at, v);
                 }
     a->mask = room;
     return NULL;
@@ -279,7 +265,7 @@ static pg_status join_masks(pg_op *op, attention *a, const key_mask *keys, const
 static pg_status start(const pg_op *op, attention *a, pg_dtype dtype, size_t batch)
 {
     *a = (attention){
-        .dtype = dtype, .size = size_of(dtype), .batch = batch, .past = -1, .left = -1, .right = -1};
+        .dtype = dtype, .size = nn_float_size(dtype), .batch = batch, .past = -1, .left = -1, .right = -1};
     return nn_is_float(dtype) ? NULL : pg_op_bad_type(op, 0);
 }
 
@@ -346,7 +332,7 @@ static pg_status read_hidden(const pg_op *op, const pg_tensor *w, size_t n_heads
 /* qkv = x W + bias, (batch, length, columns). */
 static pg_status project(pg_op *op, const pg_tensor *x, const pg_tensor *w, const pg_tensor *bias, char **out)
 {
-    const size_t size = size_of(x->dtype), k = (size_t)w->dims[0], n = (size_t)w->dims[1],
+    const size_t size = nn_float_size(x->dtype), k = (size_t)w->dims[0], n = (size_t)w->dims[1],
                  m = (size_t)(x->dims[0] * x->dims[1]);
     const uint64_t packed_bytes = pg_gemm_packed_bytes(x->dtype, k, n);
     uint64_t bytes;
@@ -466,7 +452,7 @@ static pg_status packed_heads(const pg_op *op, const pg_tensor *t, size_t parts,
     if (t->rank != 5 || t->dims[3] != (int64_t)parts)
         return pg_op_err(op, PG_ERR_INVALID,
                          "packed heads must have the shape (batch, length, heads, %zu, depth)", parts);
-    const size_t count = (size_t)t->dims[2], depth = (size_t)t->dims[4], size = size_of(t->dtype);
+    const size_t count = (size_t)t->dims[2], depth = (size_t)t->dims[4], size = nn_float_size(t->dtype);
     *out = interleaved((const char *)t->data + part * depth * size, count, (size_t)t->dims[1], depth,
                        count * parts * depth, parts * depth);
     return NULL;
@@ -879,7 +865,7 @@ static pg_status run_rotary(pg_op *op)
             for (size_t h = 0; h < count; h++) {
                 const size_t head = planes ? (b * count + h) * r.length + s : (b * r.length + s) * count + h;
                 PG_TRY(rotate_head(op, &r, x->dtype, b, s,
-                                   (char *)y->data + head * (size_t)depth * size_of(x->dtype)));
+                                   (char *)y->data + head * (size_t)depth * nn_float_size(x->dtype)));
             }
     return NULL;
 }

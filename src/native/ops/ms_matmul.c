@@ -7,11 +7,6 @@
 #include "native/gemm.h"
 #include "native/ops/nn.h"
 
-static size_t size_of(pg_dtype dtype)
-{
-    return dtype == PG_F64 ? 8 : 4;
-}
-
 /* ---- FusedMatMul ---- */
 
 /* A matrix operand of the batch: element (r, c) lies at r * row + c * col, batches by their own strides. */
@@ -103,7 +98,7 @@ static const char *lay_rows(pg_dtype dtype, const operand *o, const char *from, 
 static void multiply_parts(void *context, size_t begin, size_t end)
 {
     const product *p = context;
-    const size_t size = size_of(p->dtype), m = p->a.rows, n = p->b.cols, k = p->a.cols;
+    const size_t size = nn_float_size(p->dtype), m = p->a.rows, n = p->b.cols, k = p->a.cols;
     for (size_t part = begin; part < end; part++) {
         char *copy_a = p->room + part * (p->a_bytes + p->b_bytes + p->packed_bytes);
         char *copy_b = copy_a + p->a_bytes, *packed = copy_b + p->b_bytes;
@@ -150,7 +145,7 @@ static pg_status join_batches(const pg_op *op, product *p)
 
 static pg_status bind_room(pg_op *op, product *p)
 {
-    const size_t size = size_of(p->dtype);
+    const size_t size = nn_float_size(p->dtype);
     const uint64_t packed = pg_gemm_packed_bytes(p->dtype, p->a.cols, p->b.cols);
     uint64_t bytes;
     void *memory;
@@ -290,7 +285,7 @@ static pg_status pack_nbits(pg_op *op, const nbits *q, pg_dtype dtype, void *pac
                       .scales = pg_op_in(op, NB_SCALES),
                       .zeros = pg_op_in(op, NB_ZEROS),
                       .dtype = dtype};
-    PG_TRY(pg_op_scratch(op, q->n * q->k * size_of(dtype) + 64, &values));
+    PG_TRY(pg_op_scratch(op, q->n * q->k * nn_float_size(dtype) + 64, &values));
     job.out = values;
     pg_parallel_for(q->n, 16384 / q->k + 1, decode_rows, &job);
     pg_gemm_pack(dtype, q->k, q->n, values, q->k, true, 1, packed);

@@ -18,14 +18,7 @@ typedef struct rows_job {
 
 static double get(pg_dtype dtype, const void *data, size_t i)
 {
-    return data == NULL ? 0 : dtype == PG_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
-}
-static void put(pg_dtype dtype, void *data, size_t i, double value)
-{
-    if (dtype == PG_F64)
-        ((double *)data)[i] = value;
-    else
-        ((float *)data)[i] = (float)value;
+    return data == NULL ? 0 : nn_get(dtype, data, i);
 }
 
 static void normalize_rows(void *context, size_t begin, size_t end)
@@ -40,9 +33,9 @@ static void normalize_rows(void *context, size_t begin, size_t end)
             if (job->skip != NULL)
                 v += get(t, job->skip, skip_at + i);
             v += get(t, job->bias, job->bias != NULL ? i : 0);
-            put(t, job->y, at + i, v); /* rounded as the sum is */
+            nn_put(t, job->y, at + i, v); /* rounded as the sum is */
             if (job->sum != NULL)
-                put(t, job->sum, at + i, v);
+                nn_put(t, job->sum, at + i, v);
             total += v;
         }
         const double mean = job->rms ? 0 : total / (double)job->n;
@@ -54,7 +47,7 @@ static void normalize_rows(void *context, size_t begin, size_t end)
         for (size_t i = 0; i < job->n; i++) {
             const double v = (get(t, job->y, at + i) - mean) * inverse;
             const double scale = job->scale != NULL ? get(t, job->scale, i) : 1;
-            put(t, job->y, at + i, v * scale + get(t, job->shift, job->shift != NULL ? i : 0));
+            nn_put(t, job->y, at + i, v * scale + get(t, job->shift, job->shift != NULL ? i : 0));
         }
         if (job->mean != NULL)
             job->mean[r] = (float)mean;
@@ -209,8 +202,8 @@ static pg_status add_rows(const pg_op *op, const pg_tensor *table, const pg_tens
             return pg_op_err(op, PG_ERR_INVALID, "id %lld is outside a table of %lld rows", (long long)id,
                              (long long)table->dims[0]);
         for (size_t i = 0; i < n; i++)
-            put(table->dtype, out, r * n + i,
-                get(table->dtype, out, r * n + i) + get(table->dtype, table->data, (size_t)id * n + i));
+            nn_put(table->dtype, out, r * n + i,
+                   get(table->dtype, out, r * n + i) + get(table->dtype, table->data, (size_t)id * n + i));
     }
     return NULL;
 }

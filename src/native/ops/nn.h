@@ -54,6 +54,22 @@ static inline bool nn_is_float(pg_dtype dtype)
 {
     return dtype == PG_F32 || dtype == PG_F64;
 }
+static inline size_t nn_float_size(pg_dtype dtype)
+{
+    return dtype == PG_F64 ? 8 : 4;
+}
+/* An element of float32 or float64. */
+static inline double nn_get(pg_dtype dtype, const void *data, size_t i)
+{
+    return dtype == PG_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
+}
+static inline void nn_put(pg_dtype dtype, void *data, size_t i, double value)
+{
+    if (dtype == PG_F64)
+        ((double *)data)[i] = value;
+    else
+        ((float *)data)[i] = (float)value;
+}
 /* Inputs 0 .. count-1 are present and have the type of input 0, which is float32 or float64. */
 PG_MUST_USE pg_status nn_need_floats(const pg_op *op, size_t count);
 

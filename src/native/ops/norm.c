@@ -7,24 +7,6 @@
 #include "native/ops/exact.h"
 #include "native/ops/nn.h"
 
-static size_t size_of(pg_dtype dtype)
-{
-    return dtype == PG_F64 ? 8 : 4;
-}
-
-static double get(pg_dtype dtype, const void *data, size_t i)
-{
-    return dtype == PG_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
-}
-
-static void put(pg_dtype dtype, void *data, size_t i, double value)
-{
-    if (dtype == PG_F64)
-        ((double *)data)[i] = value;
-    else
-        ((float *)data)[i] = (float)value;
-}
-
 /* Mean and population variance of n neighbouring elements. */
 static void row_stats(pg_dtype dtype, const void *row, size_t n, double *mean, double *variance)
 {
@@ -87,7 +69,7 @@ typedef struct affine_job {
 static void affine_range(void *context, size_t begin, size_t end)
 {
     const affine_job *job = context;
-    const size_t size = size_of(job->dtype), c = job->channels;
+    const size_t size = nn_float_size(job->dtype), c = job->channels;
     const pg_simd *simd = pg_simd_best();
     for (size_t i = begin; i < end; i++) {
         const size_t n = job->channels_last ? c : job->area, at = i * n * size;
@@ -100,8 +82,8 @@ static void affine_range(void *context, size_t begin, size_t end)
                 ((double *)y)[j] = ((const double *)x)[j] * ((const double *)job->scale)[j] +
                                    ((const double *)job->shift)[j];
         } else {
-            const double scale = get(job->dtype, job->scale, i % c),
-                         shift = get(job->dtype, job->shift, i % c);
+            const double scale = nn_get(job->dtype, job->scale, i % c),
+                         shift = nn_get(job->dtype, job->shift, i % c);
             if (job->dtype == PG_F64)
                 for (size_t j = 0; j < n; j++)
                     ((double *)y)[j] = ((const double *)x)[j] * scale + shift;
@@ -132,11 +114,11 @@ static void channel_stats(const pg_tensor *x, size_t channels, size_t area, doub
         double sum = 0, squares = 0;
         for (size_t b = 0; b < batch; b++)
             for (size_t i = 0; i < area; i++)
-                sum += get(x->dtype, x->data, (b * channels + c) * area + i);
+                sum += nn_get(x->dtype, x->data, (b * channels + c) * area + i);
         mean[c] = sum / (double)n;
         for (size_t b = 0; b < batch; b++)
             for (size_t i = 0; i < area; i++) {
-                const double d = get(x->dtype, x->data, (b * channels + c) * area + i) - mean[c];
+                const double d = nn_get(x->dtype, x->data, (b * channels + c) * area + i) - mean[c];
                 squares += d * d;
             }
         variance[c] = squares / (double)n;
@@ -159,8 +141,8 @@ static pg_status batch_statistics(pg_op *op, size_t channels, size_t area, doubl
         PG_TRY(pg_op_out(op, i, old->dtype, 1, &dims, &out));
         for (size_t c = 0; c < channels; c++) {
             const double running =
-                get(old->dtype, old->data, c) * (double)momentum + fresh[c] * (1 - (double)momentum);
-            put(old->dtype, out->data, c, i < 3 ? running : fresh[c]);
+                nn_get(old->dtype, old->data, c) * (double)momentum + fresh[c] * (1 - (double)momentum);
+            nn_put(old->dtype, out->data, c, i < 3 ? running : fresh[c]);
         }
     }
     return NULL;
@@ -198,14 +180,15 @@ static pg_status run_batch_norm(pg_op *op)
         x = pg_op_in(op, 0);
     } else {
         for (size_t c = 0; c < channels; c++) {
-            mean[c] = get(pg_op_in(op, 3)->dtype, pg_op_in(op, 3)->data, c);
-            variance[c] = get(pg_op_in(op, 4)->dtype, pg_op_in(op, 4)->data, c);
+            mean[c] = nn_get(pg_op_in(op, 3)->dtype, pg_op_in(op, 3)->data, c);
+            variance[c] = nn_get(pg_op_in(op, 4)->dtype, pg_op_in(op, 4)->data, c);
         }
     }
     for (size_t c = 0; c < channels; c++) {
-        const double s = get(pg_op_in(op, 1)->dtype, pg_op_in(op, 1)->data, c) / sqrt(variance[c] + epsilon);
-        put(x->dtype, scale, c, s);
-        put(x->dtype, shift, c, get(pg_op_in(op, 2)->dtype, pg_op_in(op, 2)->data, c) - mean[c] * s);
+        const double s =
+            nn_get(pg_op_in(op, 1)->dtype, pg_op_in(op, 1)->data, c) / sqrt(variance[c] + epsilon);
+        nn_put(x->dtype, scale, c, s);
+        nn_put(x->dtype, shift, c, nn_get(pg_op_in(op, 2)->dtype, pg_op_in(op, 2)->data, c) - mean[c] * s);
     }
     pg_tensor *y;
     PG_TRY(pg_op_out_like(op, 0, 0, &y));
@@ -229,7 +212,7 @@ typedef struct rows_job {
 static void normalize_rows(void *context, size_t begin, size_t end)
 {
     const rows_job *job = context;
-    const size_t bytes = job->n * size_of(job->dtype);
+    const size_t bytes = job->n * nn_float_size(job->dtype);
     for (size_t r = begin; r < end; r++) {
         const char *x = job->x + r * bytes;
         double mean = 0, variance;
@@ -279,7 +262,7 @@ static pg_status spread_over_row(pg_op *op, size_t i, size_t axis, size_t n, con
     if (same)
         return NULL;
     void *memory;
-    const size_t size = size_of(t->dtype);
+    const size_t size = nn_float_size(t->dtype);
     PG_TRY(pg_op_scratch(op, (uint64_t)n * size + 1, &memory));
     for (size_t e = 0; e < n; e++) {
         size_t rest = e, from = 0, step = 1;
@@ -369,7 +352,7 @@ static pg_status normalize_groups(pg_op *op, size_t groups, bool per_group)
     const pg_tensor *scale = pg_op_in(op, 1), *shift = pg_op_in(op, 2);
     pg_tensor *y;
     PG_TRY(pg_op_out_like(op, 0, 0, &y));
-    const size_t per = groups > 0 ? channels / groups : 0, n = per * area, size = size_of(x->dtype);
+    const size_t per = groups > 0 ? channels / groups : 0, n = per * area, size = nn_float_size(x->dtype);
     for (size_t r = 0; r < (size_t)x->dims[0] * groups; r++) {
         double mean, variance;
         const char *row = (const char *)x->data + r * n * size;
@@ -377,11 +360,11 @@ static pg_status normalize_groups(pg_op *op, size_t groups, bool per_group)
         const double inverse = 1 / sqrt(variance + epsilon);
         for (size_t c = 0; c < per; c++) {
             const size_t at = per_group ? r % groups : r % groups * per + c;
-            const double s = get(x->dtype, scale->data, at) * inverse;
-            const double b = get(x->dtype, shift->data, at) - mean * s;
+            const double s = nn_get(x->dtype, scale->data, at) * inverse;
+            const double b = nn_get(x->dtype, shift->data, at) - mean * s;
             for (size_t i = 0; i < area; i++) {
                 const size_t e = r * n + c * area + i;
-                put(x->dtype, y->data, e, get(x->dtype, x->data, e) * s + b);
+                nn_put(x->dtype, y->data, e, nn_get(x->dtype, x->data, e) * s + b);
             }
         }
     }

@@ -86,3 +86,30 @@ void pg_operands_walk(const pg_operands *operands, pg_walk *out)
     for (size_t i = 0; i < operands->n; i++)
         pg_walk_add(out, operands->rank, operands->items[i].dims);
 }
+
+pg_status pg_operands_legacy(pg_op *op, const pg_tensor *x, pg_tensor *y)
+{
+    int64_t broadcast, axis;
+    size_t first;
+    PG_TRY(pg_op_attr_i(op, "broadcast", 0, &broadcast));
+    if (broadcast == 0) {
+        if (pg_tensor_same_shape(x, y))
+            return NULL;
+        return pg_op_err(op, PG_ERR_INVALID,
+                         "the inputs' shapes differ and attribute 'broadcast' is not set");
+    }
+    PG_TRY(pg_op_attr_i(op, "axis", (int64_t)x->rank - y->rank, &axis));
+    if (y->rank > x->rank)
+        return pg_op_err(op, PG_ERR_INVALID, "input 1 has more dimensions (%d) than input 0 (%d)", y->rank,
+                         x->rank);
+    if (y->rank == 0)
+        return NULL;
+    PG_TRY(pg_op_axis(op, axis, x->rank, &first));
+    if (first + y->rank > x->rank)
+        return pg_op_err(op, PG_ERR_INVALID, "input 1 does not fit into input 0 at axis %lld",
+                         (long long)axis);
+    for (size_t i = first + y->rank; i < x->rank; i++)
+        y->dims[i] = 1;
+    y->rank = (uint16_t)(x->rank - first);
+    return NULL;
+}

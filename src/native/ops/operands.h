@@ -29,6 +29,9 @@ PG_MUST_USE pg_status pg_operands_join(pg_op *op, size_t n, const pg_tensor *con
  * (inputs 0 .. n-1 are then the joined tensors) when `in_place` allows it. */
 PG_MUST_USE pg_status pg_operands_out(pg_op *op, const pg_operands *operands, pg_dtype dtype, bool in_place,
                                       pg_tensor **out);
+/* Before opset 7 the second input was aligned at an axis and repeated only when 'broadcast' was set. Turns y's shape into
+ * the one that today's rule repeats in the same way. */
+PG_MUST_USE pg_status pg_operands_legacy(pg_op *op, const pg_tensor *x, pg_tensor *y);
 /* A walk over the joined shape with all operands. */
 void pg_operands_walk(const pg_operands *operands, pg_walk *out);
 

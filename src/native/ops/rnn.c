@@ -1,6 +1,7 @@
 /* LSTM, GRU and RNN. The products with the inputs of all steps are one matrix product; each step then adds
  * that of its state, both directions at once where there are threads. */
 #include "native/ops/rnn.h"
+#include "native/ops/nn.h"
 
 #include <stdlib.h>
 
@@ -19,11 +20,6 @@ typedef struct rnn_weights {
     uint64_t w_bytes, r_bytes, r_tail; /* per direction; r_tail: where the second part begins */
     packed_weights packed;
 } rnn_weights;
-
-static size_t size_of(pg_dtype dtype)
-{
-    return dtype == PG_F64 ? 8 : 4;
-}
 
 static uint64_t align64(uint64_t bytes)
 {
@@ -54,7 +50,7 @@ static pg_status describe_weights(const pg_op *op, const rnn_options *o, const p
 
 static void pack_weights(const rnn_weights *s, const pg_tensor *w, const pg_tensor *r, char *memory)
 {
-    const size_t rows = s->gates * s->hidden, size = size_of(s->dtype);
+    const size_t rows = s->gates * s->hidden, size = nn_float_size(s->dtype);
     const size_t head = s->cut ? rows - s->hidden : rows;
     for (size_t d = 0; d < s->directions; d++) {
         char *to = memory + d * (s->w_bytes + s->r_bytes);
@@ -420,7 +416,7 @@ static pg_status run(pg_op *op)
     PG_TRY(rnn_read_options(op, kind_of(op), &o));
     const pg_tensor *x = pg_op_in(op, IN_X);
     default_hidden(&o, pg_op_in(op, IN_R));
-    rnn_run r = {.o = &o, .w = op->state, .dtype = x->dtype, .size = size_of(x->dtype), .x = x->data};
+    rnn_run r = {.o = &o, .w = op->state, .dtype = x->dtype, .size = nn_float_size(x->dtype), .x = x->data};
     if (r.w == NULL) {
         uint64_t bytes;
         void *memory;

@@ -59,12 +59,9 @@ static bool has_runner(const run_args *args, const char *names)
 static void warn_idle(const run_args *args, const pg_group *group, const void *values, const char *names,
                       pg_arena *arena)
 {
-    for (size_t i = 0; !has_runner(args, names) && i < group->n_options; i++) {
-        pg_bound_option bound = {.row = &group->options[i]};
-        if (bound.row->missing == NULL && pg_option_is_set(bound.row, values))
-            PG_LOG_WARNING("Option: %s does nothing here: none of the runners it is for was selected (%s).",
-                           pg_option_label(&bound, arena), names);
-    }
+    if (!has_runner(args, names))
+        pg_group_warn_idle(group, values,
+                           pg_arena_printf(arena, "none of the runners it is for was selected (%s)", names));
 }
 
 static void warn_idle_trt(const run_args *args, pg_arena *arena)

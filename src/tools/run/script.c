@@ -60,7 +60,7 @@ static pg_status check(const pg_command *command, run_args *args, const run_lang
             continue;
         bool elsewhere = expresses(other, &options, option);
         return pg_err(PG_ERR_UNSUPPORTED, "option '%s' cannot be expressed in %s: leave it out%s%s",
-                      pg_option_label(option, arena), language->name, elsewhere ? ", or write " : "",
+                      pg_option_label(option->row, arena), language->name, elsewhere ? ", or write " : "",
                       elsewhere ? other->name : "");
     }
     return NULL;
