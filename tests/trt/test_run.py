@@ -1,6 +1,9 @@
 """Engines that run, on a driver and libraries made for the tests: every family's tables, without a GPU."""
+import hashlib
 import os
+import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -8,45 +11,71 @@ from pathlib import Path
 import rtx
 from rtx import cli
 
+BUILD = Path(os.environ.get("PG_BUILD", rtx.ROOT / "build" / "release"))
 FAKE = Path(__file__).resolve().parent / "fake"
+sys.path.insert(0, str(FAKE))
+import classes  # noqa: E402
+
 # family: names of library and parser, version
-FAMILIES = {"TRT_10": ("libnvinfer.so.10", "libnvonnxparser.so.10", 10, 16),
-            "TRT_11": ("libnvinfer.so.11", "libnvonnxparser.so.11", 11, 1),
-            "TRT_RTX_1_4": ("libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1", 1, 4),
-            "TRT_RTX_1_5": ("libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1", 1, 6)}
+FAMILIES = {"trt10": ("libnvinfer.so.10", "libnvonnxparser.so.10", 10, 16),
+            "trt11": ("libnvinfer.so.11", "libnvonnxparser.so.11", 11, 1),
+            "rtx14": ("libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1", 1, 4),
+            "rtx15": ("libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1", 1, 6)}
 RELU = cli.model([cli.node("Relu", ["x"], ["y"], "relu")], [cli.value_info("x", ["N", 3])], [cli.value_info("y", ["N", 3])])
 SHAPES = ("--input-shapes", "x:[2,3]", "--val-range", "[-1,1]")
 PROFILE = ("--trt-min-shapes", "x:[1,3]", "--trt-opt-shapes", "x:[2,3]", "--trt-max-shapes", "x:[4,3]")
 
 
 def compile_library(source, target, *words):
-    subprocess.run([os.environ.get("CC", "gcc"), "-shared", "-fPIC", "-O1", "-w", "-D_GNU_SOURCE", f"-I{rtx.ROOT / 'src'}",
-                    *words, "-o", str(target), str(source)], check=True)
+    plus = source.suffix == ".cpp"
+    compiler = os.environ.get("CXX", "g++") if plus else os.environ.get("CC", "gcc")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-w", *(["-std=c++17"] if plus else ["-D_GNU_SOURCE"]), *words, "-o",
+                    str(target), str(source)], check=True)
+
+
+def compile_tensorrt(family, place, major=None, minor=None):
+    """A TensorRT of a family in a folder; one library is both, core and parser."""
+    name, parser, *version = FAMILIES[family]
+    place.mkdir(parents=True)
+    (place / "classes.h").write_text(classes.header(family), encoding="utf-8")
+    compile_library(FAKE / "trt.cpp", place / name, f"-I{place}", f"-DFAKE_MAJOR={major or version[0]}",
+                    f"-DFAKE_MINOR={version[1] if minor is None else minor}")
+    (place / parser).symlink_to(name)
+
+
+def made_libraries():
+    """A folder with the driver and a TensorRT of every family, made once for each state of their sources."""
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        raise unittest.SkipTest("there is no C++ compiler to make a TensorRT with")
+    state = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(FAKE.iterdir()) if path.is_file())).hexdigest()[:16]
+    done = BUILD / "tests" / "fake-tensorrt" / state
+    if not done.is_dir():
+        done.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="new-", dir=done.parent))
+        compile_library(FAKE / "cuda.c", folder / "libcuda.so.1")
+        for family in FAMILIES:
+            compile_tensorrt(family, folder / family)
+        try:
+            folder.rename(done)
+        except OSError:  # another process was faster
+            shutil.rmtree(folder)
+    return done
 
 
 class Fake(cli.Case):
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory(prefix="pg-fake-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.libraries = Path(folder.name)
-        compile_library(FAKE / "cuda.c", cls.libraries / "libcuda.so.1")
-        for family, (name, parser, major, minor) in FAMILIES.items():
-            place = cls.libraries / family
-            place.mkdir()
-            compile_library(FAKE / "trt.c", place / name, f"-DFAKE_FAMILY={family}", f"-DFAKE_MAJOR={major}",
-                            f"-DFAKE_MINOR={minor}")
-            (place / parser).symlink_to(name)  # one library is both
+        cls.libraries = made_libraries()
 
     def setUp(self):
         super().setUp()
         (self.folder / "m.onnx").write_bytes(RELU)
 
-    def fake(self, *words, family="TRT_10", rc=0, how="", env=None):
+    def fake(self, *words, family="trt10", rc=0, how="", env=None):
         result = self.run_it(*words, rc=rc, env={"POLYGRAPHY_TENSORRT": str(self.libraries / family), "FAKE_TRT": how,
                                                  "POLYGRAPHY_CUDA_DRIVER": str(self.libraries / "libcuda.so.1"),
                                                  **(env or {})})
-        self.assertNotIn("fake", result.err.replace("pg-fake", ""))
+        self.assertNotIn("fake", result.err.replace("fake-tensorrt", ""))
         return result
 
 
@@ -86,10 +115,9 @@ class EveryFamily(Fake):
                 self.assertIn("[V] Building | phase: 1 step(s)\n", out)
 
     def test_versions_that_are_not_known(self):
-        for family, name in (("TRT_10", "libnvinfer.so.10"), ("TRT_RTX_1_5", "libtensorrt_rtx.so.1")):
+        for family in ("trt10", "rtx15"):
             place = self.folder / family
-            place.mkdir()
-            compile_library(FAKE / "trt.c", place / name, f"-DFAKE_FAMILY={family}", "-DFAKE_MAJOR=99", "-DFAKE_MINOR=0")
+            compile_tensorrt(family, place, 99, 0)
             err = self.run_it("convert", "m.onnx", "-o", "x.engine", rc=1, env={"POLYGRAPHY_TENSORRT": str(place)}).err
             self.assertRegex(err, r"99\.0\.2 in '.*' is a version whose interface is not known here: install one of (10\.16, 11\.1|1\.4, 1\.5, 1\.6)")
 
@@ -108,7 +136,7 @@ class EveryFamily(Fake):
 class Faults(Fake):
     def test_build_that_crashes(self):
         err = self.run_it("convert", "m.onnx", "-o", "x.engine", rc=1,
-                          env={"POLYGRAPHY_TENSORRT": str(self.libraries / "TRT_10"), "FAKE_TRT": "crash"}).err
+                          env={"POLYGRAPHY_TENSORRT": str(self.libraries / "trt10"), "FAKE_TRT": "crash"}).err
         self.assertIn("the engine builder crashed with signal 6 (Aborted); it ran in a process of its own", err)
         self.assertEqual(os.listdir(self.folder), ["m.onnx"])
 
@@ -123,7 +151,7 @@ class Faults(Fake):
     def test_engine_of_another_library(self):
         self.fake("convert", "m.onnx", "-o", "m.engine", *PROFILE)
         for words in (["run", "m.engine", "--trt"], ["inspect", "model", "m.engine"]):
-            err = self.fake(*words, family="TRT_11", rc=1).err
+            err = self.fake(*words, family="trt11", rc=1).err
             self.assertIn("TensorRT 11.1.2 could not load the engine: not a plan of this library (in 'm.engine': an engine "
                           "belongs to the library, its version and the GPU", err)
         (self.folder / "empty.engine").write_bytes(b"")
@@ -186,9 +214,9 @@ class Runner(Fake):
                       "        Tactic = 0x1\n", out)
 
     def test_loop(self):
-        loop = Path(os.environ.get("PG_BUILD", rtx.ROOT / "build" / "release")) / "tests" / "tools" / "trt_loop"
+        loop = BUILD / "tests" / "tools" / "trt_loop"
         done = subprocess.run([str(loop), "m.onnx", "50", "x=2x3"], cwd=self.folder, capture_output=True, text=True, check=False,
-                              env={**os.environ, "POLYGRAPHY_TENSORRT": str(self.libraries / "TRT_RTX_1_5"), "FAKE_TRT": "",
+                              env={**os.environ, "POLYGRAPHY_TENSORRT": str(self.libraries / "rtx15"), "FAKE_TRT": "",
                                    "POLYGRAPHY_CUDA_DRIVER": str(self.libraries / "libcuda.so.1")})
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("overlapped", done.stdout)
