@@ -334,6 +334,10 @@ typedef struct pg_args_build {
     const pg_args_trt *trt;   /* with its options filled */
     unsigned threads;
 } pg_args_build;
+/* The network that the built-in engine builds from: the model with the outputs that the options choose. An option
+ * that it cannot follow is an error that names it. */
+PG_MUST_USE pg_status pg_args_engine_network(const pg_args_trt *trt, pg_model *model, pg_arena *arena,
+                                             pg_model **out);
 PG_MUST_USE pg_status pg_args_build_engine(const pg_args_build *args, pg_model *model, pg_arena *arena,
                                            pg_engine **out);
 

@@ -282,16 +282,8 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
 pg_status pg_args_build_engine(const pg_args_build *args, pg_model *model, pg_arena *arena, pg_engine **out)
 {
     pg_model *selected = NULL;
-    const pg_trt_options *options = &args->trt->options;
-    pg_output_selection selection = {.mark_all = options->mark_all,
-                                     .names = options->mark_all ? NULL : options->outputs.items,
-                                     .n_names = options->mark_all ? 0 : options->outputs.count,
-                                     .exclude = options->exclude_outputs.items,
-                                     .n_exclude = options->exclude_outputs.count};
-    PG_TRY(pg_args_engine_refuse(args->trt, arena));
     PG_TRY(check_types(args->trt));
-    PG_TRY_CTX(pg_model_select_outputs(model, &selection, &selected), "while choosing the outputs of '%s'",
-               args->model->path);
+    PG_TRY(pg_args_engine_network(args->trt, model, arena, &selected));
     pg_status status = build_with(args, selected, arena, out);
     pg_model_unref(selected);
     return status;

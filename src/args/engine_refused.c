@@ -32,7 +32,6 @@ static const struct {
     {"--onnx-flags", "they are flags of TensorRT's parser"},
     {"--plugin-instancenorm", "it has no plugins"},
     {"--enable-uint8-asymmetric-quantization-dla", "it runs on the processor"},
-    {"--trt-outputs-by-type", "its networks have ONNX operators, not layers of TensorRT"},
     {"--tensor-dtypes", "its engines keep the types of the model's inputs and outputs"},
     {"--all-tensor-dtypes", "its engines keep the types of the model's inputs and outputs"},
     {"--tensor-formats", "it chooses layouts by itself"},

@@ -1,6 +1,7 @@
 #include "engine/engine_text.h"
 
 #include "engine/internal.h"
+#include "engine/tensor_text.h"
 #include "shapes/shapes.h"
 
 typedef struct printer {
@@ -11,37 +12,6 @@ typedef struct printer {
 } printer;
 
 /* ---- Tensors ---- */
-
-static void put_dims(pg_buf *out, size_t rank, const int64_t *dims)
-{
-    pg_buf_putc(out, '(');
-    for (size_t d = 0; d < rank; d++)
-        pg_buf_printf(out, "%s%lld", d > 0 ? ", " : "", (long long)dims[d]);
-    pg_buf_puts(out, rank == 1 ? ",)" : ")");
-}
-
-/* Open dims are -1, as engines of TensorRT state them. */
-static void put_shape(pg_buf *out, const pg_type *type)
-{
-    int64_t dims[PG_MAX_RANK];
-    size_t rank = PG_MIN((size_t)type->rank, (size_t)PG_MAX_RANK);
-    for (size_t d = 0; d < rank; d++)
-        dims[d] = type->dims[d].has_value && type->dims[d].value >= 0 ? type->dims[d].value : -1;
-    put_dims(out, rank, dims);
-}
-
-static void put_tensor(pg_buf *out, pg_str name, const pg_type *type)
-{
-    pg_buf_add_str(out, name);
-    if (type == NULL || type->kind != PG_TYPE_TENSOR)
-        return;
-    pg_buf_printf(out, " [dtype=%s", pg_dtype_name(type->elem));
-    if (type->has_shape) {
-        pg_buf_puts(out, ", shape=");
-        put_shape(out, type);
-    }
-    pg_buf_putc(out, ']');
-}
 
 static const pg_type *type_of(const printer *p, pg_str name)
 {
@@ -57,7 +27,7 @@ static void put_names(const printer *p, const pg_str *names, size_t count, const
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             pg_buf_puts(p->out, between);
-        put_tensor(p->out, names[i], type_of(p, names[i]));
+        pg_engine_tensor_text(names[i], type_of(p, names[i]), NULL, p->out);
     }
     pg_buf_putc(p->out, '}');
 }
@@ -72,12 +42,12 @@ static void put_io(const printer *p)
                   PG_STR_ARG(p->engine->name), inputs->count);
     for (size_t i = 0; i < inputs->count; i++) {
         pg_buf_puts(p->out, i > 0 ? ",\n " : "");
-        put_tensor(p->out, inputs->items[i].input, type_of(p, inputs->items[i].input));
+        pg_engine_tensor_text(inputs->items[i].input, type_of(p, inputs->items[i].input), NULL, p->out);
     }
     pg_buf_printf(p->out, "}\n\n---- %zu Engine Output(s) ----\n{", graph->n_outputs);
     for (size_t i = 0; i < graph->n_outputs; i++) {
         pg_buf_puts(p->out, i > 0 ? ",\n " : "");
-        put_tensor(p->out, graph->outputs[i].name, &graph->outputs[i].type);
+        pg_engine_tensor_text(graph->outputs[i].name, &graph->outputs[i].type, NULL, p->out);
     }
     pg_buf_printf(p->out, "}\n\n---- Memory ----\nDevice Memory: %llu bytes\n\n",
                   (unsigned long long)p->engine->peak_bytes);
@@ -107,18 +77,18 @@ static void put_profiles(const printer *p)
             const pg_shape_range *range = &p->engine->profiles[n].items[i];
             pg_buf_printf(p->out, "    Tensor: %" PG_STR_FMT "%*s, Index: %zu | Shapes: min=",
                           PG_STR_ARG(range->input), (int)(width - range->input.len), "(Input)", i);
-            put_dims(p->out, range->rank, range->min);
+            pg_engine_dims_text(range->rank, range->min, p->out);
             pg_buf_puts(p->out, ", opt=");
-            put_dims(p->out, range->rank, range->opt);
+            pg_engine_dims_text(range->rank, range->opt, p->out);
             pg_buf_puts(p->out, ", max=");
-            put_dims(p->out, range->rank, range->max);
+            pg_engine_dims_text(range->rank, range->max, p->out);
             pg_buf_putc(p->out, '\n');
         }
         for (size_t i = 0; i < graph->n_outputs; i++) {
             pg_buf_printf(p->out, "    Tensor: %" PG_STR_FMT "%*s, Index: %zu | Shape: ",
                           PG_STR_ARG(graph->outputs[i].name), (int)(width - graph->outputs[i].name.len),
                           "(Output)", inputs + i);
-            put_shape(p->out, &graph->outputs[i].type);
+            pg_engine_shape_text(&graph->outputs[i].type, p->out);
             pg_buf_putc(p->out, '\n');
         }
         pg_buf_putc(p->out, '\n');

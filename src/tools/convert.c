@@ -2,6 +2,7 @@
 
 #include "args/args.h"
 #include "args/missing.h"
+#include "engine/network.h"
 #include "log/log.h"
 #include "tools/tools.h"
 
@@ -166,21 +167,33 @@ static pg_status trt_options(const convert_args *args, pg_arena *arena, pg_trt_o
     return pg_args_trt_require(&args->trt, arena);
 }
 
+/* What the built-in engine has no GPU for. */
+static pg_status refuse_gpu_options(const convert_args *args, bool native)
+{
+    const char *option = args->own.engine_capability != NULL  ? "--engine-capability"
+                         : args->own.use_gpu                  ? "--use-gpu"
+                         : args->own.compute_capabilities.set ? "--compute-capabilities"
+                                                              : NULL;
+    if (!native || option == NULL)
+        return NULL;
+    return pg_err(PG_ERR_UNSUPPORTED, "option '%s' needs TensorRT: the built-in engine cannot follow it",
+                  option);
+}
+
+static void warn_of_stand_in(const convert_args *args)
+{
+    if (args->trt.library.choice != PG_TRT_NATIVE)
+        PG_LOG_WARNING("No TensorRT was found: the built-in engine stands in for it.");
+}
+
 /* With the built-in engine. */
 static pg_status to_plan(convert_args *args, const char *path, pg_arena *arena)
 {
     pg_model *model = NULL;
     pg_engine *engine = NULL;
-    const char *option = args->own.engine_capability != NULL  ? "--engine-capability"
-                         : args->own.use_gpu                  ? "--use-gpu"
-                         : args->own.compute_capabilities.set ? "--compute-capabilities"
-                                                              : NULL;
-    if (option != NULL)
-        return pg_err(PG_ERR_UNSUPPORTED, "option '%s' needs TensorRT: the built-in engine cannot follow it",
-                      option);
+    PG_TRY(refuse_gpu_options(args, true));
     PG_TRY(pg_args_trt_options(&args->trt, &args->model, arena, &args->trt.options));
-    if (args->trt.library.choice != PG_TRT_NATIVE)
-        PG_LOG_WARNING("No TensorRT was found: the built-in engine stands in for it.");
+    warn_of_stand_in(args);
     PG_TRY(to_onnx(args, &model));
     pg_args_build build = {.model = &args->model, .data = &args->data, .trt = &args->trt};
     pg_status status = pg_args_build_engine(&build, model, arena, &engine);
@@ -208,14 +221,30 @@ static pg_status to_engine(convert_args *args, const char *path, pg_arena *arena
     return status;
 }
 
+/* The network of the built-in engine as a model to look at. */
+static pg_status view_of_native(convert_args *args, pg_model *model, pg_arena *arena, pg_model **out)
+{
+    pg_model *network = NULL;
+    warn_of_stand_in(args);
+    PG_TRY(pg_args_trt_options(&args->trt, &args->model, arena, &args->trt.options));
+    PG_TRY(pg_args_engine_network(&args->trt, model, arena, &network));
+    pg_status status = pg_network_as_onnx(network, out);
+    pg_model_unref(network);
+    return status;
+}
+
 static pg_status to_view(convert_args *args, const char *path, pg_arena *arena)
 {
     pg_trt_options options;
     pg_model *model = NULL, *view = NULL;
     pg_buf storage = {0};
-    PG_TRY(trt_options(args, arena, &options));
+    bool native = pg_args_trt_is_native(&args->trt);
+    PG_TRY(refuse_gpu_options(args, native));
+    if (!native)
+        PG_TRY(trt_options(args, arena, &options));
     PG_TRY(to_onnx(args, &model));
-    pg_status status = pg_trt_network_as_onnx(model, &options, &storage, &view);
+    pg_status status = native ? view_of_native(args, model, arena, &view)
+                              : pg_trt_network_as_onnx(model, &options, &storage, &view);
     pg_model_unref(model);
     args->save.path = path;
     if (status == NULL)

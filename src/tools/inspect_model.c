@@ -1,9 +1,10 @@
 #include <string.h>
 
 #include "args/args.h"
-#include "engine/engine_text.h"
 #include "args/missing.h"
 #include "check/unbounded.h"
+#include "engine/engine_text.h"
+#include "engine/network.h"
 #include "log/log.h"
 #include "onnx/text.h"
 #include "tools/inspect_visual.h"
@@ -133,6 +134,34 @@ static pg_status show_network(const inspect_args *args, pg_model *model, const p
     return status;
 }
 
+/* The network that the built-in engine builds from. */
+static pg_status show_native_network(const inspect_args *args, pg_model *model,
+                                     const pg_trt_text_options *show, pg_arena *arena)
+{
+    pg_model *network = NULL, *view = NULL;
+    if (args->trt.library.choice != PG_TRT_NATIVE)
+        PG_LOG_WARNING("No TensorRT was found: the built-in engine stands in for it.");
+    PG_TRY(pg_args_engine_network(&args->trt, model, arena, &network));
+    if (!args->visual.visual) {
+        pg_buf text = {0};
+        pg_network_text(
+            network,
+            &(pg_network_show){show->layers, show->attrs, show->weights, args->trt.network.strongly_typed},
+            &text);
+        PG_LOG_INFO("==== TensorRT Network ====\n%s", pg_buf_cstr(&text));
+        pg_buf_deinit(&text);
+    }
+    pg_status status = NULL;
+    if (wants_picture(args)) {
+        status = pg_network_as_onnx(network, &view);
+        if (status == NULL)
+            status = pg_visual_show(&args->visual, view);
+    }
+    pg_model_unref(view);
+    pg_model_unref(network);
+    return status;
+}
+
 static pg_status show_onnx(const inspect_args *args, pg_model *model, const pg_model_text_options *options,
                            pg_arena *arena)
 {
@@ -147,7 +176,7 @@ static pg_status show_onnx(const inspect_args *args, pg_model *model, const pg_m
     return pg_visual_show(&args->visual, model);
 }
 
-static pg_status check(const inspect_args *args, pg_arena *arena)
+static pg_status check(const inspect_args *args, bool native, pg_arena *arena)
 {
     PG_TRY(pg_visual_check(&args->visual));
     if (args->show.mode != NULL && args->show.show.set)
@@ -156,10 +185,11 @@ static pg_status check(const inspect_args *args, pg_arena *arena)
     if (option != NULL && args->show.display_as == NULL && !args->model.is_engine)
         return pg_err(PG_ERR_INVALID, "%s: for networks and engines of TensorRT, so add --display-as trt",
                       option);
-    if (args->show.display_as != NULL && (shows(&args->show, "attrs") || shows(&args->show, "weights")))
+    if (!native && args->show.display_as != NULL &&
+        (shows(&args->show, "attrs") || shows(&args->show, "weights")))
         return pg_err(PG_ERR_UNSUPPORTED,
                       "--show attrs and weights of a TensorRT network are not available in this "
-                      "version: --show layers is, and without --display-as the model's own");
+                      "version: --show layers is, and both are with '--trt-library native'");
     if (args->model.is_engine && wants_picture(args))
         return pg_err(PG_ERR_UNSUPPORTED, "an engine cannot be shown as a picture: show the model it "
                                           "was built from, with --display-as trt");
@@ -174,17 +204,20 @@ static pg_status run(void *values, pg_arena *arena)
     pg_trt_text_options show = {options.layers, options.attrs, options.weights};
     pg_trt_options trt;
     pg_model *model = NULL;
-    PG_TRY(check(args, arena));
+    bool network = args->show.display_as != NULL, native = network && pg_args_trt_is_native(&args->trt);
+    PG_TRY(check(args, native, arena));
     PG_TRY(pg_args_trt_options(&args->trt, &args->model, arena, &trt));
+    args->trt.options = trt;
     if (args->model.is_engine && pg_engine_is_plan(args->model.path))
         return show_plan(args, &show);
-    if (args->model.is_engine || args->show.display_as != NULL)
+    if (args->model.is_engine || (network && !native))
         PG_TRY_CTX(pg_args_trt_require(&args->trt, arena), "to read '%s'", args->model.path);
     if (args->model.is_engine)
         return show_engine(args, &trt, &show);
     PG_TRY(pg_args_load_onnx(&args->model, &args->onnx, &args->shapes, true, &model));
-    pg_status status = args->show.display_as != NULL ? show_network(args, model, &trt, &show)
-                                                     : show_onnx(args, model, &options, arena);
+    pg_status status = native    ? show_native_network(args, model, &show, arena)
+                       : network ? show_network(args, model, &trt, &show)
+                                 : show_onnx(args, model, &options, arena);
     pg_model_unref(model);
     return status;
 }
