@@ -21,6 +21,7 @@ typedef struct pg_net_node {
     const pg_kernel *kernel;
     const pg_function *function; /* a call of a model-local function */
     size_t position;             /* in pg_net.nodes */
+    pg_dtype half; /* of constants that were widened for it (PG_KERNEL_HALF_VIA_F32); PG_UNDEFINED for none */
     bool removed;
 } pg_net_node;
 
@@ -34,6 +35,7 @@ typedef struct pg_net_value {
     bool captured; /* read by a subgraph of one of this graph's nodes: stays under its name */
     bool is_const;
     pg_value constant; /* when is_const; owned by the net */
+    pg_dtype widened;  /* constants: the half type that it had; PG_UNDEFINED for others */
     uint32_t slot;     /* in the frame; set while planning */
 } pg_net_value;
 
@@ -82,6 +84,8 @@ void pg_net_rewrite(pg_net *net, pg_net_node *node, const char *domain, const ch
 /* Node `node` produces what `last` produced (one output each), and `last` goes. */
 void pg_net_absorb(pg_net *net, pg_net_node *node, pg_net_node *last);
 void pg_net_remove(pg_net *net, pg_net_node *node);
+/* The node reads these names from now on, as many as before; the array lives in the session's arena. */
+void pg_net_reread(pg_net *net, pg_net_node *node, pg_str *inputs);
 /* Every reader of `name` reads `instead`. Not for outputs and captured values. */
 void pg_net_redirect(pg_net *net, pg_str name, pg_str instead);
 pg_attr pg_net_attr_i(const char *name, int64_t value);
@@ -103,7 +107,7 @@ PG_MUST_USE pg_status pg_net_fold(pg_net *net);
 /* The same, but constant integers stay behind their DequantizeLinear nodes. */
 PG_MUST_USE pg_status pg_net_fold_but_codes(pg_net *net);
 void pg_net_free(pg_net *net);
-/* Runs every pass (optimize/). */
+/* Runs the passes (optimize/) that the session wants. */
 PG_MUST_USE pg_status pg_net_optimize(pg_net *net);
 
 /* ---- Plan ---- */
@@ -117,7 +121,7 @@ static inline bool pg_is_half(pg_dtype dtype)
 typedef struct pg_plan_node {
     const pg_kernel *kernel;
     pg_op op;          /* filled once; `in` and `out` point into frames and constants */
-    pg_dtype half;     /* type of the constants widened for PG_KERNEL_HALF_VIA_F32, or PG_UNDEFINED */
+    pg_dtype half;     /* as in pg_net_node */
     bool no_f64;       /* in reference mode: the kernel refused float64 inputs */
     uint32_t *release; /* slots that nobody reads after this node */
     uint32_t n_release;

@@ -167,6 +167,13 @@ void pg_net_absorb(pg_net *net, pg_net_node *node, pg_net_node *last)
     node->position = to;
 }
 
+void pg_net_reread(pg_net *net, pg_net_node *node, pg_str *inputs)
+{
+    drop_uses(net, node);
+    node->node.inputs = inputs;
+    pg_net_add_uses(net, node);
+}
+
 void pg_net_redirect(pg_net *net, pg_str name, pg_str instead)
 {
     for (size_t i = 0; i < net->nodes.len; i++) {
@@ -174,11 +181,9 @@ void pg_net_redirect(pg_net *net, pg_str name, pg_str instead)
         if (!reads(node, name))
             continue;
         pg_str *inputs = PG_ARENA_ARRAY(&net->session->arena, pg_str, node->node.n_inputs);
-        drop_uses(net, node);
         for (size_t k = 0; k < node->node.n_inputs; k++)
             inputs[k] = pg_str_eq(node->node.inputs[k], name) ? instead : node->node.inputs[k];
-        node->node.inputs = inputs;
-        pg_net_add_uses(net, node);
+        pg_net_reread(net, node, inputs);
     }
 }
 

@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "native/simd/simd.h"
-#include "tensor/dtype_convert.h"
 
 /* ---- Nodes that nobody needs ---- */
 
@@ -156,28 +155,6 @@ static pg_status align_constants(const pg_plan_node *planned)
     return NULL;
 }
 
-/* Replaces constant inputs in half types by float32 copies, made once for all their readers. */
-static pg_status widen_constants(pg_net *net, pg_plan_node *planned)
-{
-    pg_op *op = &planned->op;
-    for (size_t i = 0; i < op->n_in; i++) {
-        const pg_tensor *tensor = pg_op_in(op, i);
-        if (tensor == NULL || !pg_op_in_const(op, i) || !pg_is_half(tensor->dtype))
-            continue;
-        planned->half = tensor->dtype;
-        pg_str name = pg_str_c(pg_arena_printf(&net->session->arena, "%" PG_STR_FMT "#float32",
-                                               PG_STR_ARG(op->node->inputs[i])));
-        pg_net_value *wide = pg_net_find(net, name);
-        if (wide == NULL) {
-            pg_tensor copy;
-            PG_TRY(pg_tensor_cast(tensor, PG_F32, NULL, &copy));
-            wide = pg_net_add_constant(net, name, pg_value_of_tensor(copy));
-        }
-        op->in[i] = &wide->constant;
-    }
-    return NULL;
-}
-
 enum { MOST_CALL_NODES = 500000 }; /* of all bodies of functions together */
 
 static pg_status plan_subgraphs(pg_net *net, const pg_net_node *node, pg_op *op)
@@ -295,8 +272,7 @@ static pg_status plan_node(pg_plan *plan, pg_net *net, pg_net_node *node, pg_pla
     }
     PG_TRY(align_constants(planned));
     PG_TRY(plan_subgraphs(net, node, op));
-    if (planned->kernel->flags & PG_KERNEL_HALF_VIA_F32)
-        PG_TRY(widen_constants(net, planned));
+    planned->half = node->half;
     op->bf16_factors =
         !net->session->options.float64 &&
         (net->session->options.bfloat16 ||
@@ -313,8 +289,7 @@ pg_status pg_plan_build(pg_session *session, pg_net *net, pg_plan **out)
     plan->net = net;
     net->plan = plan;
     *out = plan; /* freed by the owner also when building fails */
-    if (!session->options.no_optimization)
-        PG_TRY(pg_net_optimize(net));
+    PG_TRY(pg_net_optimize(net));
     remove_unneeded(net);
     plan->n_inputs = net->n_inputs;
     plan->n_outputs = net->n_outputs;

@@ -145,9 +145,10 @@ static bool read_power(const pg_net *net, pg_str name, pg_str x, int depth, doub
     return true;
 }
 
-static bool is_near(double found, double value)
+static bool is_near(double found, double value, double precision)
 {
-    return found >= value * (1 - 1e-5) && found <= value * (1 + 1e-5);
+    precision += 1e-5;
+    return found >= value * (1 - precision) && found <= value * (1 + precision);
 }
 
 /* The x of what the GELU by tanh takes it of, in either form: k (x + c x^3), or (k x) (1 + c x^2); empty
@@ -163,14 +164,17 @@ static pg_str gelu_argument(const pg_net *net, pg_str name)
         const pg_net_node *scaled = net_made_by(net, outer, "Mul");
         for (size_t j = 0; add != NULL && j < 2; j++) {
             const pg_str x = net_in(add, j), rest = net_in(add, 1 - j);
-            if (net_scalar(net, outer, &k) && is_near(k, 0.7978845608) &&
-                read_power(net, rest, x, 4, &c, &power) && power == 3 && is_near(c, 0.044715))
+            double precision = net_precision(net, outer);
+            if (net_scalar(net, outer, &k) && is_near(k, 0.7978845608, precision) &&
+                read_power(net, rest, x, 4, &c, &power) && power == 3 && is_near(c, 0.044715, precision))
                 return x;
-            for (size_t l = 0; scaled != NULL && net_scalar_is(net, x, 1) && l < 2; l++)
-                if (net_scalar(net, net_in(scaled, l), &k) && is_near(k, 0.7978845608) &&
+            for (size_t l = 0; scaled != NULL && net_scalar_is(net, x, 1) && l < 2; l++) {
+                precision = net_precision(net, net_in(scaled, l));
+                if (net_scalar(net, net_in(scaled, l), &k) && is_near(k, 0.7978845608, precision) &&
                     read_power(net, rest, net_in(scaled, 1 - l), 4, &c, &power) && power == 2 &&
-                    is_near(c, 0.044715))
+                    is_near(c, 0.044715, precision))
                     return net_in(scaled, 1 - l);
+            }
         }
     }
     return PG_STR_EMPTY;

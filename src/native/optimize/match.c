@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "tensor/dtype_convert.h"
 
 /* ---- Constants ---- */
 
@@ -39,10 +40,26 @@ bool net_scalar(const pg_net *net, pg_str name, double *out)
     return true;
 }
 
+double net_precision(const pg_net *net, pg_str name)
+{
+    const pg_net_value *value = pg_net_find(net, name);
+    const pg_dtype half = value != NULL ? value->widened : PG_UNDEFINED;
+    return half == PG_F16 ? 0x1p-11 : half == PG_BF16 ? 0x1p-8 : 0;
+}
+
+/* A number as a constant of this name has it: rounded to the half type that the constant had. */
+static double as_stored(const pg_net *net, pg_str name, double number)
+{
+    const double precision = net_precision(net, name);
+    return precision == 0x1p-11  ? (double)pg_f16_to_f32(pg_f32_to_f16((float)number))
+           : precision == 0x1p-8 ? (double)pg_bf16_to_f32(pg_f32_to_bf16((float)number))
+                                 : number;
+}
+
 bool net_scalar_is(const pg_net *net, pg_str name, double value)
 {
     double found;
-    return net_scalar(net, name, &found) && fabs(found - value) <= 1e-6 * fabs(value);
+    return net_scalar(net, name, &found) && fabs(found - as_stored(net, name, value)) <= 1e-6 * fabs(value);
 }
 
 /* ---- Nodes ---- */

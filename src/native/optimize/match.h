@@ -7,7 +7,10 @@
 
 /* A constant of one element and rank 0 or 1, float32 or float64. */
 bool net_scalar(const pg_net *net, pg_str name, double *out);
-bool net_scalar_is(const pg_net *net, pg_str name, double value); /* within float32's precision */
+/* The same for a known number, within the precision of float32, or of the half type that the constant had. */
+bool net_scalar_is(const pg_net *net, pg_str name, double value);
+/* The relative error that a constant has because it is stored in a half type; 0 when it is not. */
+double net_precision(const pg_net *net, pg_str name);
 /* A constant tensor, float32 or float64; NULL otherwise. */
 const pg_tensor *net_floats(const pg_net *net, pg_str name);
 /* The same where only type and dims are looked at: large weights then stay in their file. */

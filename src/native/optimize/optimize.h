@@ -6,6 +6,7 @@
 
 #include "native/internal.h"
 
+PG_MUST_USE pg_status pg_net_widen_halves(pg_net *net);
 PG_MUST_USE pg_status pg_net_fuse_codes(pg_net *net);
 PG_MUST_USE pg_status pg_net_fold_affine(pg_net *net);
 PG_MUST_USE pg_status pg_net_drop_idle(pg_net *net);

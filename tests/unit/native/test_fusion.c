@@ -14,6 +14,7 @@
 #include "onnx/build.h"
 #include "onnx/edit.h"
 #include "onnx/wire.h"
+#include "surgery/fp16.h"
 #include "tensor/dtype_convert.h"
 
 typedef struct fixture {
@@ -117,6 +118,41 @@ static pg_tensor infer(fixture *f, const pg_native_options *options)
     return result;
 }
 
+static size_t layers_of(pg_model *model)
+{
+    pg_session *session = NULL;
+    CHECK_OK(pg_session_new(model, &(pg_native_options){.threads = 1, .no_onednn = true}, &session));
+    const size_t count = session != NULL ? pg_session_layer_count(session) : 0;
+    pg_session_free(session);
+    return count;
+}
+
+/* The model in half types gives the same within their precision, and what is one node in float32 is one there. */
+static void check_halves(fixture *f, const pg_tensor *truth, const char *set)
+{
+    static const struct {
+        pg_dtype to;
+        double precision;
+    } rows[] = {{PG_F16, 4e-3}, {PG_BF16, 3e-2}};
+    const size_t wide_layers = layers_of(f->model);
+    for (size_t i = 0; i < 2; i++) {
+        fixture half = *f;
+        const pg_native_options written = {.threads = 1, .no_onednn = true, .no_optimization = true};
+        char what[64];
+        CHECK_OK(pg_surgery_fp16(f->model, &(pg_fp16_options){.to = rows[i].to}, NULL, &half.model));
+        CHECK(layers_of(half.model) <= wide_layers + f->feed.count + 1); /* casts at the ends */
+        for (int threads = 0; threads < 3; threads++) {                  /* 0: as written */
+            pg_tensor found =
+                infer(&half, threads > 0 ? &(pg_native_options){.threads = (size_t)threads, .no_onednn = true}
+                                         : &written);
+            snprintf(what, sizeof what, "%s, %s, %d threads", set, pg_dtype_name(rows[i].to), threads);
+            compare_within(truth, &found, what, rows[i].precision);
+            pg_tensor_deinit(&found);
+        }
+        pg_model_unref(half.model);
+    }
+}
+
 static void check(fixture *f)
 {
     pg_build_output(&f->arena, f->graph, "y", PG_F32, NULL);
@@ -140,6 +176,7 @@ static void check(fixture *f)
         pg_tensor halves = infer(f, &(pg_native_options){.threads = 1, .no_onednn = true, .bfloat16 = true});
         compare_within(&truth, &halves, "bfloat16", 2e-2);
         pg_tensor_deinit(&halves);
+        check_halves(f, &truth, sets[s]);
     }
     if (pg_onednn_available()) {
         pg_tensor found = infer(f, &(pg_native_options){.threads = 1});
