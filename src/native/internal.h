@@ -133,6 +133,7 @@ typedef struct pg_frame {
     pg_value extra[PG_OP_MAX_INLINE]; /* outputs that the node does not have */
     pg_buffer *scratch[16];
     size_t n_scratch;
+    size_t failed; /* the node whose error ended the last run, or SIZE_MAX */
 } pg_frame;
 
 struct pg_plan {
@@ -155,6 +156,9 @@ PG_MUST_USE pg_status pg_plan_run(const pg_plan *plan);
 void pg_plan_clear(const pg_plan *plan);
 /* Gives back scratch memory and surplus outputs of the node that just ran. */
 void pg_frame_end_node(pg_frame *frame);
+/* Prepares a node, again after its state was released. */
+PG_MUST_USE pg_status pg_plan_prepare_node(pg_plan_node *node);
+void pg_plan_release_state(pg_plan_node *node);
 /* One kernel call with the conversions that its flags ask for. */
 PG_MUST_USE pg_status pg_plan_run_node(pg_plan_node *node);
 
@@ -183,6 +187,7 @@ void pg_pool_unref(pg_pool *pool);
 pg_buffer *pg_pool_alloc(pg_pool *pool,
                          uint64_t size);    /* NULL when there is no memory, or the limit is reached */
 uint64_t pg_pool_peak(const pg_pool *pool); /* bytes in use at most */
+void pg_pool_forget_peak(pg_pool *pool);
 
 /* Row-major copy of a channels-last tensor, and back. */
 PG_MUST_USE pg_status pg_layout_convert(pg_session *session, pg_tensor *tensor, pg_layout layout);

@@ -22,6 +22,7 @@
 #ifndef PG_NATIVE_KERNEL_H
 #define PG_NATIVE_KERNEL_H
 
+#include "native/tactic.h"
 #include "onnx/onnx.h"
 #include "tensor/value.h"
 
@@ -71,6 +72,9 @@ struct pg_op {
     /* In prepare: constant factors are to be packed as bfloat16, for tensors are bfloat16 or the session's option
      * asks for it. */
     bool bf16_factors;
+    pg_tactic_id tactic; /* chosen for this layer; PG_TACTIC_RULE: the kernel decides */
+    pg_tactic_id used;   /* in the last run */
+    unsigned offers;     /* bits of what was possible then */
     pg_session *session;
 };
 enum { PG_IN_CONST = 1, PG_IN_LAST_USE = 2, PG_IN_CONSUMED = 4 };
@@ -97,6 +101,13 @@ static inline bool pg_op_in_const(const pg_op *op, size_t i)
 static inline bool pg_op_out_wanted(const pg_op *op, size_t i)
 {
     return i < op->n_out && (op->out_flags[i] & PG_OUT_WANTED) != 0;
+}
+
+/* In run, before memory is asked for: what this layer could use and what it is about to use. */
+static inline void pg_op_offer(pg_op *op, unsigned offers, pg_tactic_id used)
+{
+    op->offers = offers;
+    op->used = used;
 }
 
 /* New output tensor, not initialised; the pointer is valid until `run` returns. For outputs beyond the node's

@@ -2,8 +2,15 @@
 #ifndef PG_NATIVE_NATIVE_H
 #define PG_NATIVE_NATIVE_H
 
+#include "native/tactic.h"
 #include "onnx/onnx.h"
 #include "tensor/value.h"
+
+/* Chooses the tactics of a session's layers while it is made; nodes of subgraphs and functions go by rule. */
+typedef struct pg_tactic_chooser {
+    void *context;
+    pg_tactic_id (*choose)(void *context, const pg_node *node);
+} pg_tactic_chooser;
 
 struct pg_native_options {
     unsigned threads;             /* 0 = pg_cpu_count() */
@@ -14,6 +21,8 @@ struct pg_native_options {
     uint64_t max_bytes;           /* of values held at once, without weights; 0 = no limit */
     bool bfloat16;                /* products with constant float32 factors round both factors to bfloat16 */
     bool float64;                 /* reference mode: every float32 and half tensor is computed in float64 */
+    const pg_tactic_chooser *tactics; /* NULL: each kernel goes by its rule */
+    bool tuning; /* weights stay, so that tactics can be changed between runs (pg_session_choose) */
 };
 typedef struct pg_native_options pg_native_options;
 
@@ -43,7 +52,15 @@ void pg_session_observe(pg_session *session, const pg_observer *observer);
  * session. */
 size_t pg_session_layer_count(const pg_session *session);
 const pg_node *pg_session_layer(const pg_session *session, size_t i);
-/* Most bytes of values held at once so far, without weights. */
+/* Of a layer: the tactics it offered in the last run, as bits (none for a layer with one way), and the one used. */
+unsigned pg_session_offers(const pg_session *session, size_t layer);
+pg_tactic_id pg_session_tactic(const pg_session *session, size_t layer);
+/* From the next run on the layer uses this tactic. For sessions made with the option `tuning`. */
+PG_MUST_USE pg_status pg_session_choose(pg_session *session, size_t layer, pg_tactic_id tactic);
+/* The layer whose error ended the last run; SIZE_MAX when there was none or it was no layer's. */
+size_t pg_session_failed_layer(const pg_session *session);
+/* Most bytes of values held at once so far, or since the peak was forgotten; without weights. */
 uint64_t pg_session_peak_bytes(const pg_session *session);
+void pg_session_forget_peak(pg_session *session);
 
 #endif

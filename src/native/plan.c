@@ -224,7 +224,7 @@ static void drop_consumed(pg_net *net, const pg_op *op)
 }
 
 /* Lets the kernel read attributes and prepack: only constant inputs are visible to it. */
-static pg_status prepare(pg_plan_node *planned)
+pg_status pg_plan_prepare_node(pg_plan_node *planned)
 {
     if (planned->kernel->prepare == NULL)
         return NULL;
@@ -238,6 +238,21 @@ static pg_status prepare(pg_plan_node *planned)
     free(constants);
     pg_frame_end_node(op->frame);
     return status;
+}
+
+void pg_plan_release_state(pg_plan_node *node)
+{
+    if (node->op.state != NULL)
+        (node->kernel->release != NULL ? node->kernel->release : free)(node->op.state);
+    node->op.state = NULL;
+}
+
+/* Choices are for the layers of the main graph; names of others repeat. */
+static pg_tactic_id choice(const pg_net *net, const pg_node *node)
+{
+    const pg_tactic_chooser *chooser = net->session->options.tactics;
+    bool main_graph = net->outer == NULL && net->attrs == NULL;
+    return chooser != NULL && main_graph ? chooser->choose(chooser->context, node) : PG_TACTIC_RULE;
 }
 
 static pg_status plan_node(pg_plan *plan, pg_net *net, pg_net_node *node, pg_plan_node *planned,
@@ -277,8 +292,10 @@ static pg_status plan_node(pg_plan *plan, pg_net *net, pg_net_node *node, pg_pla
         !net->session->options.float64 &&
         (net->session->options.bfloat16 ||
          (planned->half == PG_BF16 && !net->session->options.no_optimization && pg_simd_best()->fast_bf16));
-    PG_TRY(prepare(planned));
-    if (!net->session->options.no_optimization && !net->session->options.float64)
+    op->tactic = choice(net, &node->node);
+    PG_TRY(pg_plan_prepare_node(planned));
+    if (!net->session->options.no_optimization && !net->session->options.float64 &&
+        !net->session->options.tuning)
         drop_consumed(net, op);
     return NULL;
 }
@@ -319,8 +336,7 @@ void pg_plan_free(pg_plan *plan)
     pg_plan_clear(plan);
     for (size_t i = 0; i < plan->n_nodes; i++) {
         pg_plan_node *node = &plan->nodes[i];
-        if (node->op.state != NULL)
-            (node->kernel->release != NULL ? node->kernel->release : free)(node->op.state);
+        pg_plan_release_state(node);
         for (size_t k = 0; k < node->op.n_subgraphs; k++)
             pg_plan_free((pg_plan *)node->op.subgraphs[k]);
     }

@@ -118,6 +118,13 @@ uint64_t pg_pool_peak(const pg_pool *pool)
     return pool->peak;
 }
 
+void pg_pool_forget_peak(pg_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->peak = pool->used;
+    pthread_mutex_unlock(&pool->lock);
+}
+
 pg_status pg_session_tensor(pg_session *session, pg_tensor *out, pg_dtype dtype, size_t rank,
                             const int64_t *dims)
 {

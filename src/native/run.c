@@ -159,6 +159,7 @@ pg_status pg_plan_run(const pg_plan *plan)
             status = observer != NULL ? run_observed(node, observer) : pg_plan_run_node(node);
         pg_frame_end_node(frame);
         if (status != NULL) {
+            frame->failed = i;
             pg_plan_clear(plan);
             return name_node(status, &node->op);
         }

@@ -128,7 +128,8 @@ static pg_status detach(pg_session *session, const pg_value *value, pg_value *ou
 
 pg_status pg_session_run(pg_session *session, const pg_feed *feed, pg_feed *out)
 {
-    const pg_plan *plan = session->plan;
+    pg_plan *plan = session->plan;
+    plan->frame.failed = SIZE_MAX;
     pg_threads_set(session->options.threads);
     pg_status status = fill_inputs(session, feed);
     if (status == NULL)
@@ -160,7 +161,38 @@ const pg_node *pg_session_layer(const pg_session *session, size_t i)
     return session->plan->nodes[i].op.node;
 }
 
+unsigned pg_session_offers(const pg_session *session, size_t layer)
+{
+    return session->plan->nodes[layer].op.offers;
+}
+
+pg_tactic_id pg_session_tactic(const pg_session *session, size_t layer)
+{
+    return session->plan->nodes[layer].op.used;
+}
+
+pg_status pg_session_choose(pg_session *session, size_t layer, pg_tactic_id tactic)
+{
+    pg_plan_node *node = &session->plan->nodes[layer];
+    if (node->op.tactic == tactic)
+        return NULL;
+    node->op.tactic = tactic;
+    pg_threads_set(session->options.threads);
+    pg_plan_release_state(node);
+    return pg_plan_prepare_node(node);
+}
+
+size_t pg_session_failed_layer(const pg_session *session)
+{
+    return session->plan->frame.failed;
+}
+
 uint64_t pg_session_peak_bytes(const pg_session *session)
 {
     return pg_pool_peak(session->pool);
+}
+
+void pg_session_forget_peak(pg_session *session)
+{
+    pg_pool_forget_peak(session->pool);
 }

@@ -15,10 +15,10 @@
 typedef struct conv_state {
     conv_weights weights;
     packed_weights packed;
-    const float *scale; /* of the weights of each output channel, or NULL */
-    bool may_winograd;
+    const float *scale;               /* of the weights of each output channel, or NULL */
+    bool fits_winograd, may_winograd; /* by weights and window; and nothing else was chosen */
     conv_winograd *winograd;
-    bool use_onednn;
+    bool takes_onednn, use_onednn;
     conv_onednn onednn;
 } conv_state;
 
@@ -84,6 +84,45 @@ static pg_status pack(pg_op *op, conv_state *state, const pg_tensor *w, const vo
     return NULL;
 }
 
+/* Which of its tactics the weights are for. */
+static pg_status take_tactic(const pg_op *op, conv_state *made)
+{
+    const pg_tactic_id chosen = op->tactic;
+    made->takes_onednn = conv_onednn_takes(op, &made->weights);
+    made->use_onednn = chosen == PG_TACTIC_RULE
+                           ? made->scale == NULL && conv_onednn_wanted(op, &made->weights)
+                           : chosen == PG_TACTIC_ONEDNN && made->takes_onednn;
+    made->may_winograd = made->fits_winograd && !made->use_onednn &&
+                         (chosen == PG_TACTIC_RULE || chosen == PG_TACTIC_WINOGRAD);
+    const conv_way way = chosen == PG_TACTIC_TAPS     ? CONV_BY_TAPS
+                         : chosen == PG_TACTIC_GATHER ? CONV_BY_GATHERING
+                                                      : made->weights.way;
+    return way != made->weights.way && conv_weights_may(&made->weights, way)
+               ? conv_weights_use(op, &made->weights, way)
+               : NULL;
+}
+
+static pg_tactic_id tactic_of(conv_way way)
+{
+    return way == CONV_BY_TAPS     ? PG_TACTIC_TAPS
+           : way == CONV_DEPTHWISE ? PG_TACTIC_DEPTHWISE
+                                   : PG_TACTIC_GATHER;
+}
+
+/* What could be used for constant weights. */
+static unsigned offers(const conv_state *state, const conv_job *job, pg_act act)
+{
+    unsigned bits = 0;
+    for (conv_way way = CONV_BY_TAPS; way <= CONV_DEPTHWISE; way++)
+        if (conv_weights_may(&state->weights, way))
+            bits |= PG_TACTIC_BIT(tactic_of(way));
+    if (state->fits_winograd && conv_winograd_takes(job))
+        bits |= PG_TACTIC_BIT(PG_TACTIC_WINOGRAD);
+    if (state->takes_onednn && act.kind != PG_ACT_PRELU)
+        bits |= PG_TACTIC_BIT(PG_TACTIC_ONEDNN);
+    return bits;
+}
+
 static pg_status prepare_conv(pg_op *op)
 {
     const pg_tensor *w = pg_op_in(op, 1);
@@ -94,11 +133,10 @@ static pg_status prepare_conv(pg_op *op)
     const bool halves = op->bf16_factors && w->dtype == PG_F32;
     PG_TRY(describe(op, w, halves ? PG_BF16 : w->dtype, &made.weights));
     PG_TRY(read_scale(op, &made.weights, &made.scale));
-    made.use_onednn = made.scale == NULL && conv_onednn_wanted(op, &made.weights);
+    PG_TRY(may_winograd(op, &made.weights, w, &made.fits_winograd));
+    PG_TRY(take_tactic(op, &made));
     if (made.use_onednn || halves) /* oneDNN's primitives are made from the weights when shapes are known */
         PG_TRY(pg_op_align(op, 1));
-    if (!made.use_onednn)
-        PG_TRY(may_winograd(op, &made.weights, w, &made.may_winograd));
     conv_state *state = PG_NEW(conv_state);
     *state = made;
     op->state = state;
@@ -111,7 +149,9 @@ static pg_status choose_form(pg_op *op, conv_state *state, const pg_tensor *w, c
                              const conv_winograd **out)
 {
     *out = NULL;
-    if (!state->may_winograd || state->packed.state == PACKED_NOT_YET || !conv_winograd_pays(job))
+    const bool chosen = op->tactic == PG_TACTIC_WINOGRAD;
+    if (!state->may_winograd || state->packed.state == PACKED_NOT_YET ||
+        !(chosen ? conv_winograd_takes(job) : conv_winograd_pays(job)))
         return pack(op, state, w, &job->packed);
     if (state->winograd == NULL) {
         conv_weights wide = state->weights;
@@ -191,6 +231,38 @@ static pg_status halve_input(pg_op *op, conv_job *job, pg_tensor *room)
     return NULL;
 }
 
+static pg_status run_sums(pg_op *op, conv_job *job)
+{
+    pg_tensor halves;
+    PG_TRY(halve_input(op, job, &halves));
+    return conv_run(op, job);
+}
+
+/* With constant weights, by the tactic that is chosen. `act` is the node's activation, which comes later when the
+ * addend is broadcast. */
+static pg_status run_packed(pg_op *op, conv_state *state, const pg_tensor *w, conv_job *job, pg_act act)
+{
+    bool done = false;
+    const conv_winograd *winograd;
+    if (state->use_onednn && act.kind != PG_ACT_PRELU && pg_tensor_count(&op->out[0].tensor) > 0) {
+        op->used = PG_TACTIC_ONEDNN;
+        PG_TRY(conv_onednn_run(&state->onednn, job, w, state->scale, &done));
+        if (done)
+            return NULL;
+        op->used = tactic_of(state->weights.way);
+        op->offers &= ~PG_TACTIC_BIT(PG_TACTIC_ONEDNN);
+    }
+    PG_TRY(choose_form(op, state, w, job, &winograd));
+    if (winograd == NULL)
+        return run_sums(op, job);
+    op->used = PG_TACTIC_WINOGRAD;
+    conv_weights wide = state->weights;
+    wide.dtype = PG_F32;
+    conv_job wide_job = *job;
+    wide_job.weights = &wide;
+    return conv_winograd_run(op, winograd, &wide_job);
+}
+
 static pg_status run_conv(pg_op *op)
 {
     PG_TRY(nn_need_floats(op, 2));
@@ -221,27 +293,13 @@ static pg_status run_conv(pg_op *op)
         job.act = pg_act_none();
     pg_tensor *y;
     PG_TRY(nn_out_channels_last(op, fits ? 0 : op->n_out, x->dtype, rank, dims, &y));
-    const bool use_onednn = state != NULL && state->use_onednn;
-    if (weights->way != CONV_BY_GATHERING || use_onednn)
+    if (weights->way != CONV_BY_GATHERING || (state != NULL && state->use_onednn))
         PG_TRY(nn_layout(op, 0, PG_CHANNELS_LAST, &x));
     job.x = x;
     job.y = y->data;
-    bool done = false;
-    if (use_onednn && act.kind != PG_ACT_PRELU && pg_tensor_count(y) > 0)
-        PG_TRY(conv_onednn_run(&state->onednn, &job, w, &done));
-    const conv_winograd *winograd = NULL;
-    if (!done && state != NULL)
-        PG_TRY(choose_form(op, state, w, &job, &winograd));
-    pg_tensor halves;
-    if (winograd != NULL) {
-        conv_weights wide = *weights;
-        wide.dtype = x->dtype;
-        job.weights = &wide;
-        PG_TRY(conv_winograd_run(op, winograd, &job));
-    } else if (!done) {
-        PG_TRY(halve_input(op, &job, &halves));
-        PG_TRY(conv_run(op, &job));
-    }
+    if (state != NULL)
+        pg_op_offer(op, offers(state, &job, act), tactic_of(weights->way));
+    PG_TRY(state != NULL ? run_packed(op, state, w, &job, act) : run_sums(op, &job));
     return fits ? NULL : nn_add_broadcast(op, 0, 3, act);
 }
 

@@ -24,6 +24,9 @@ typedef struct conv_weights {
 /* `dtype` is the product's: the type of w, PG_BF16 for w of float32, or for 8-bit w that of x. */
 PG_MUST_USE pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t groups,
                                             pg_dtype dtype, conv_weights *out);
+/* Whether the weights can be used in a way, and describing them for it. Depthwise ones have one way. */
+bool conv_weights_may(const conv_weights *weights, conv_way way);
+PG_MUST_USE pg_status conv_weights_use(const pg_op *op, conv_weights *weights, conv_way way);
 /* `scale` multiplies the (float32) weights of each output channel; NULL for 1. */
 void conv_weights_pack(const conv_weights *weights, const pg_tensor *w, const float *scale, void *packed);
 /* For 8-bit weights; sums has one element per output channel: see pg_gemm_pack_codes. */

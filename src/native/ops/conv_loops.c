@@ -67,14 +67,27 @@ pg_status conv_weights_describe(const pg_op *op, const pg_tensor *w, int64_t gro
         out->way = CONV_BY_GATHERING;
     if (out->way == CONV_DEPTHWISE && dtype == PG_BF16)
         out->dtype = PG_F32; /* as fast, for every weight is used once per pixel */
-    if (out->way == CONV_DEPTHWISE)
-        out->packed_group_bytes = sizeof(float) * (uint64_t)out->taps;
+    return conv_weights_use(op, out, out->way);
+}
+
+bool conv_weights_may(const conv_weights *w, conv_way way)
+{
+    if (w->way == CONV_DEPTHWISE || way == CONV_DEPTHWISE)
+        return w->way == way;
+    return way == CONV_BY_TAPS ? w->taps <= PG_GEMM_MAX_TAPS : w->taps > 1;
+}
+
+pg_status conv_weights_use(const pg_op *op, conv_weights *w, conv_way way)
+{
+    w->way = way;
+    if (way == CONV_DEPTHWISE)
+        w->packed_group_bytes = sizeof(float) * (uint64_t)w->taps;
     else
-        out->packed_group_bytes =
-            out->way == CONV_BY_GATHERING
-                ? pg_gemm_taps_bytes(dtype, lines_of(out), line_of(out), out->out_per_group)
-                : pg_gemm_taps_bytes(dtype, out->taps, out->in_per_group, out->out_per_group);
-    if (pg_mul_overflow(out->packed_group_bytes, out->groups, &out->packed_bytes))
+        w->packed_group_bytes =
+            way == CONV_BY_GATHERING
+                ? pg_gemm_taps_bytes(w->dtype, lines_of(w), line_of(w), w->out_per_group)
+                : pg_gemm_taps_bytes(w->dtype, w->taps, w->in_per_group, w->out_per_group);
+    if (pg_mul_overflow(w->packed_group_bytes, w->groups, &w->packed_bytes))
         return pg_op_err(op, PG_ERR_LIMIT, "weights too large");
     return NULL;
 }

@@ -15,11 +15,13 @@ typedef struct conv_onednn {
     } shapes[CONV_ONEDNN_SHAPES];
 } conv_onednn;
 
-/* Whether oneDNN is to run convolutions of these weights. */
+/* Whether oneDNN can run convolutions of these weights, and whether it does so without being chosen. */
+bool conv_onednn_takes(const pg_op *op, const conv_weights *weights);
 bool conv_onednn_wanted(const pg_op *op, const conv_weights *weights);
-/* Runs the job (float32, x channels-last) when oneDNN takes it; *done says so. */
+/* Runs the job (float32, x channels-last) when oneDNN takes it; *done says so. `scale` is of the weights of each
+ * output channel, or NULL. */
 PG_MUST_USE pg_status conv_onednn_run(conv_onednn *cache, const conv_job *job, const pg_tensor *w,
-                                      bool *done);
+                                      const float *scale, bool *done);
 void conv_onednn_free(conv_onednn *cache);
 
 #endif

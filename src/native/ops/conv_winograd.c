@@ -150,16 +150,21 @@ static void describe_tiles(const conv_winograd *winograd, const conv_job *job, w
     r->total = (size_t)(job->x->dims[0] * job->out[0]) * r->tile_rows * r->tile_columns;
 }
 
-bool conv_winograd_pays(const conv_job *job)
+bool conv_winograd_takes(const conv_job *job)
 {
-    winograd_run r = {0};
     for (size_t i = 0; i < NN_SPATIAL; i++)
         if (job->window.pad_begin[i] < 0 || job->window.pad_end[i] < 0)
             return false;
+    return job->in[0] == job->out[0];
+}
+
+bool conv_winograd_pays(const conv_job *job)
+{
+    winograd_run r = {0};
     describe_tiles(NULL, job, &r);
     /* Tiles that reach beyond the results must not waste what is saved. */
     const size_t results = (size_t)(job->x->dims[0] * job->out[0] * job->out[1] * job->out[2]);
-    return job->in[0] == job->out[0] && r.total >= LEAST_TILES && results * 2 >= r.total * r.down * r.across;
+    return conv_winograd_takes(job) && r.total >= LEAST_TILES && results * 2 >= r.total * r.down * r.across;
 }
 
 typedef struct tile_place {

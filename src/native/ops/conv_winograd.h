@@ -18,7 +18,8 @@ typedef struct conv_winograd {
 
 /* True when a convolution of such weights and window may be done this way. */
 bool conv_winograd_fits(const conv_weights *weights, const nn_window *window);
-/* True when there are enough results for it to pay. */
+/* True when it can be done for these shapes and paddings; and when there are enough results for it to pay. */
+bool conv_winograd_takes(const conv_job *job);
 bool conv_winograd_pays(const conv_job *job);
 /* Transforms and packs the weights of a convolution that fits, at any address, each output channel times its
  * scale (NULL: 1). */

@@ -251,6 +251,7 @@ static pg_status multiply_floats(pg_op *op, product *p, const pg_tensor *a, cons
     void *room;
     if (state != NULL) {
         const void *from;
+        pg_op_offer(op, PG_TACTIC_BIT(PG_TACTIC_PACKED), PG_TACTIC_PACKED);
         PG_TRY(factors_of(op, state->dtype, a->data, pg_tensor_count(a), &from));
         PG_TRY(packed_matrices(op, state, b, &room));
         job.dtype = state->dtype;
@@ -493,6 +494,7 @@ static pg_status run_gemm(pg_op *op)
     }
     if (op->state != NULL) {
         packed_b *state = op->state;
+        pg_op_offer(op, PG_TACTIC_BIT(PG_TACTIC_PACKED), PG_TACTIC_PACKED);
         g.dtype = state->dtype;
         PG_TRY(packed_gemm(op, state, b, &o, &g.b));
         PG_TRY(factors_of(op, g.dtype, g.a, m * k, &g.a));

@@ -348,6 +348,15 @@ bool nn_product(uint64_t *bytes, size_t n, const uint64_t *factors)
     return true;
 }
 
+bool nn_may_use_onednn(const pg_op *op)
+{
+    const pg_native_options *options = &op->session->options;
+    if (options->no_onednn || options->float64)
+        return false;
+    pg_onednn_configure(options->onednn, false);
+    return pg_onednn_available();
+}
+
 bool nn_use_onednn(const pg_op *op)
 {
     const pg_native_options *options = &op->session->options;
@@ -360,6 +369,5 @@ bool nn_use_onednn(const pg_op *op)
                         options->onednn);
         return false;
     }
-    pg_onednn_configure(options->onednn, false);
-    return pg_onednn_available();
+    return nn_may_use_onednn(op);
 }

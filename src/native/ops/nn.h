@@ -88,5 +88,7 @@ bool nn_product(uint64_t *bytes, size_t n, const uint64_t *factors);
 
 /* True when oneDNN may be used for this session. */
 bool nn_use_onednn(const pg_op *op);
+/* Whether oneDNN is there for those who choose it: with any number of threads. */
+bool nn_may_use_onednn(const pg_op *op);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "native/internal.h"
 #include "native/ops/nn.h"
 
 enum { WORTH_WAITING = 64 * 1024 }; /* bytes */
@@ -12,9 +13,13 @@ void packed_begin(const pg_op *op, unsigned inputs, uint64_t bytes, packed_weigh
     for (size_t i = 0; inputs >> i != 0; i++)
         if ((inputs >> i & 1) != 0)
             in_file &= pg_op_in_file(op, i);
-    *out = (packed_weights){
-        .bytes = bytes, .inputs = inputs, .state = in_file ? PACKED_NOT_YET : PACKED_IN_PREPARE};
-    if (in_file)
+    const bool tuning = op->session->options.tuning; /* runs many times: kept from the first one on */
+    *out = (packed_weights){.bytes = bytes,
+                            .inputs = inputs,
+                            .state = !in_file ? PACKED_IN_PREPARE
+                                     : tuning ? PACKED_ONCE
+                                              : PACKED_NOT_YET};
+    if (in_file && !tuning)
         pg_op_room_size(op, bytes);
 }
 

@@ -153,6 +153,56 @@ static void check_halves(fixture *f, const pg_tensor *truth, const char *set)
     }
 }
 
+static void run_and_compare(fixture *f, pg_session *session, const pg_tensor *truth, const char *what)
+{
+    pg_feed out = {0};
+    CHECK_OK(pg_session_run(session, &f->feed, &out));
+    if (out.count == 1)
+        compare(truth, &out.items[0].value.tensor, what);
+    pg_feed_deinit(&out);
+}
+
+static unsigned tactics_seen; /* by all graphs: bits */
+
+/* Every layer by each tactic that it offers: changed in a session that is tuned, and chosen for a new one. */
+static void check_tactics(fixture *f, const pg_tensor *truth, unsigned threads)
+{
+    pg_session *session = NULL;
+    CHECK_OK(pg_session_new(f->model, &(pg_native_options){.threads = threads, .tuning = true}, &session));
+    run_and_compare(f, session, truth, "before tuning");
+    for (size_t i = 0; i < pg_session_layer_count(session); i++) {
+        const unsigned offers = pg_session_offers(session, i);
+        if (offers != 0 && (offers & PG_TACTIC_BIT(pg_session_tactic(session, i))) == 0)
+            FAIL_TEST("layer %zu used a tactic that it does not offer", i);
+        for (pg_tactic_id tactic = 1; tactic < PG_TACTICS; tactic++) {
+            if ((offers & PG_TACTIC_BIT(tactic)) == 0)
+                continue;
+            CHECK_OK(pg_session_choose(session, i, tactic));
+            run_and_compare(f, session, truth, pg_tactic_name(tactic));
+            CHECK_STR(pg_tactic_name(pg_session_tactic(session, i)), pg_tactic_name(tactic));
+            CHECK_INT(pg_session_offers(session, i), offers);
+        }
+        tactics_seen |= offers;
+    }
+    pg_session_free(session);
+}
+
+static pg_tactic_id choose_always(void *context, const pg_node *node)
+{
+    (void)node;
+    return *(const pg_tactic_id *)context;
+}
+
+static void check_choices(fixture *f, const pg_tensor *truth)
+{
+    for (pg_tactic_id tactic = 1; tactic < PG_TACTICS; tactic++) {
+        const pg_tactic_chooser chooser = {&tactic, choose_always};
+        pg_tensor found = infer(f, &(pg_native_options){.threads = 2, .tactics = &chooser});
+        compare(truth, &found, pg_tactic_name(tactic));
+        pg_tensor_deinit(&found);
+    }
+}
+
 static void check(fixture *f)
 {
     pg_build_output(&f->arena, f->graph, "y", PG_F32, NULL);
@@ -177,7 +227,9 @@ static void check(fixture *f)
         compare_within(&truth, &halves, "bfloat16", 2e-2);
         pg_tensor_deinit(&halves);
         check_halves(f, &truth, sets[s]);
+        check_tactics(f, &truth, s % 2 + 1);
     }
+    check_choices(f, &truth);
     if (pg_onednn_available()) {
         pg_tensor found = infer(f, &(pg_native_options){.threads = 1});
         compare(&truth, &found, "oneDNN");
@@ -681,6 +733,14 @@ TEST(activations_by_tanh_are_found)
     }
 }
 
+TEST(every_tactic_was_tried)
+{
+    for (pg_tactic_id tactic = 1; tactic < PG_TACTICS; tactic++)
+        if ((tactics_seen & PG_TACTIC_BIT(tactic)) == 0 &&
+            (tactic != PG_TACTIC_ONEDNN || pg_onednn_available()))
+            FAIL_TEST("no graph offers '%s'", pg_tactic_name(tactic));
+}
+
 static void find_onednn(void)
 {
     char path[1024];
@@ -702,4 +762,4 @@ TEST_MAIN(find_onednn(); RUN(bfloat16_models); RUN(bfloat16_mode_rounds_factors)
           RUN(large_recurrent_weights_pack_when_they_run); RUN(addends_of_another_shape_are_broadcast);
           RUN(transposed_convolutions); RUN(products_take_bias_sum_and_gate);
           RUN(layer_norm_and_gelu_are_found); RUN(recurrent_layers_in_both_directions);
-          RUN(attention_is_found); RUN(activations_by_tanh_are_found);)
+          RUN(attention_is_found); RUN(activations_by_tanh_are_found); RUN(every_tactic_was_tried);)
