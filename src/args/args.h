@@ -256,7 +256,7 @@ typedef struct pg_args_trt_config {
     const char *hardware_compatibility, *profiling_verbosity, *runtime_platform, *tiling_level;
     pg_arg_list tactic_sources, pool_limit, preview_features, quantization_flags;
     pg_opt_int level, aux_streams;
-    const char *calibration_cache, *calibrator;
+    const char *calibration_cache, *calibrator, *save_tactics, *load_tactics;
     pg_opt_float quantile, cutoff;
 
     pg_calibrate_options calibration; /* without threads */
@@ -322,8 +322,9 @@ PG_MUST_USE pg_status pg_args_trt_options(const pg_args_trt *args, const pg_args
 const char *pg_args_trt_set(const pg_args_trt *args, pg_arena *arena);
 /* Whether the built-in engine does the work: asked for, or no library was found and none was named. */
 bool pg_args_trt_is_native(const pg_args_trt *args);
-/* Refuses options that only the built-in engine follows. */
-PG_MUST_USE pg_status pg_args_trt_check_calibration(const pg_args_trt *args);
+/* What --int8 calibrates with; the groups and the arena must outlive it. */
+void pg_args_trt_calibrate(const pg_args_trt *args, const pg_args_data *data, pg_arena *arena,
+                           pg_trt_options *out);
 /* PG_ERR_UNAVAILABLE, naming those options, where no library can be found. */
 PG_MUST_USE pg_status pg_args_trt_require(const pg_args_trt *args, pg_arena *arena);
 

@@ -2,48 +2,21 @@
 #include <string.h>
 
 #include "args/engine.h"
-#include "data/files.h"
 #include "log/log.h"
 
 /* ---- Inputs to calibrate with, and to take shapes from ---- */
 
-typedef struct calibration_data {
-    const pg_args_build *args;
-    pg_io_list inputs;
-    pg_loader_options options;
-    pg_inputs *files; /* NULL: generated */
-    size_t count;
-} calibration_data;
-
-static pg_status next_feed(void *context, size_t index, pg_feed *out, bool *end)
-{
-    calibration_data *data = context;
-    *end = index >= data->count;
-    if (*end)
-        return NULL;
-    return data->files != NULL ? pg_inputs_get(data->files, index, out)
-                               : pg_loader_get(&data->options, data->inputs, index, out);
-}
-
 static pg_status open_data(const pg_args_build *args, const pg_graph *graph, pg_arena *arena,
-                           calibration_data *out)
+                           pg_args_feeds *out)
 {
     pg_io *items = PG_ARENA_ARRAY(arena, pg_io, graph->n_inputs + 1);
-    *out = (calibration_data){.args = args, .options = args->data->options, .count = 1};
+    pg_io_list inputs = {items, 0};
     for (size_t i = 0; i < graph->n_inputs; i++)
         if (!pg_graph_has_weight(graph, graph->inputs[i].name))
-            items[out->inputs.count++] = (pg_io){graph->inputs[i].name, graph->inputs[i].type};
-    out->inputs.items = items;
-    out->options.shapes = args->model->input_shapes;
-    out->options.n_shapes = args->model->n_input_shapes;
-    if (args->data->iterations.set)
-        out->count = (size_t)args->data->iterations.value;
-    if (!args->data->load_inputs.set)
-        return NULL;
-    PG_TRY(pg_inputs_open(args->data->load_inputs.items, args->data->load_inputs.count, &out->inputs,
-                          &out->files));
-    out->count = pg_inputs_count(out->files);
-    return NULL;
+            items[inputs.count++] = (pg_io){graph->inputs[i].name, graph->inputs[i].type};
+    out->data = args->data;
+    out->shapes_of = args->model;
+    return pg_args_feeds_open(out, inputs);
 }
 
 /* ---- Profiles ---- */
@@ -129,7 +102,7 @@ static pg_status complete(const pg_value_info *info, const pg_trt_shapes *const 
 }
 
 /* Nothing was said of an input's shape, but inputs are loaded: the profile spans their shapes. */
-static pg_status span_of_data(calibration_data *data, pg_str input, pg_arena *arena, pg_shape_range *out,
+static pg_status span_of_data(pg_args_feeds *data, pg_str input, pg_arena *arena, pg_shape_range *out,
                               bool *out_found)
 {
     int64_t *dims[3] = {NULL};
@@ -159,7 +132,7 @@ static pg_status span_of_data(calibration_data *data, pg_str input, pg_arena *ar
     return NULL;
 }
 
-static pg_status fill_profiles(const pg_args_build *args, calibration_data *data, const pg_graph *graph,
+static pg_status fill_profiles(const pg_args_build *args, pg_args_feeds *data, const pg_graph *graph,
                                pg_arena *arena, pg_build_config *build)
 {
     static const pg_trt_profile nothing;
@@ -257,7 +230,7 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
 {
     enum { DEFAULT_LEVEL = 3 };
     const pg_args_trt_config *config = &args->trt->config;
-    calibration_data data = {0};
+    pg_args_feeds data = {0};
     pg_build_config build = {.fp16 = config->fp16,
                              .bf16 = config->bf16,
                              .int8 = config->int8,
@@ -266,7 +239,7 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
                              .calibration_cache = config->calibration_cache,
                              .level = config->level.set ? (unsigned)config->level.value : DEFAULT_LEVEL,
                              .threads = args->threads,
-                             .data = next_feed,
+                             .data = pg_args_feeds_next,
                              .data_context = &data};
     build.calibration.threads = args->threads;
     PG_TRY(fill_precisions(&args->trt->options, arena, &build));
@@ -275,7 +248,7 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
     pg_status status = fill_profiles(args, &data, model->graph, arena, &build);
     if (status == NULL)
         status = pg_engine_build(model, &build, out);
-    pg_inputs_close(data.files);
+    pg_args_feeds_close(&data);
     return status;
 }
 

@@ -4,8 +4,25 @@
 #define PG_ARGS_ENGINE_H
 
 #include "args/args.h"
+#include "data/files.h"
 
 /* An error for the first option that only TensorRT can follow, with the reason. */
 PG_MUST_USE pg_status pg_args_engine_refuse(const pg_args_trt *trt, pg_arena *arena);
+
+/* Inputs to calibrate with: the files of --load-inputs, or generated ones. */
+typedef struct pg_args_feeds {
+    const pg_args_data *data;
+    const pg_args_model *shapes_of; /* --input-shapes for what is generated; NULL: the inputs' own shapes */
+
+    /* While open */
+    pg_loader_options options;
+    pg_io_list inputs; /* borrowed */
+    pg_inputs *files;  /* NULL: generated */
+    size_t count;
+} pg_args_feeds;
+PG_MUST_USE pg_status pg_args_feeds_open(void *feeds, pg_io_list inputs);
+/* A pg_feed_source. */
+PG_MUST_USE pg_status pg_args_feeds_next(void *feeds, size_t index, pg_feed *out, bool *end);
+void pg_args_feeds_close(void *feeds);
 
 #endif

@@ -10,6 +10,8 @@ static const struct {
     {"--load-timing-cache", "it does not time its kernels"},
     {"--save-timing-cache", "it does not time its kernels"},
     {"--timing-cache", "it does not time its kernels"},
+    {"--save-tactics", "it does not note which kernels it takes"},
+    {"--load-tactics", "it cannot be told which kernels to take"},
     {"--error-on-timing-cache-miss", "it does not time its kernels"},
     {"--disable-compilation-cache", "it compiles no kernels while it builds"},
     {"--tactic-sources", "its kernels have one source"},

@@ -1,11 +1,11 @@
 #include "args/args.h"
 #include "args/missing.h"
+#include "data/tactics.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SCRIPT NEEDS_PYTHON
-#define SELECTOR "the algorithm selector of TensorRT 10"
 
 #define FLAG(field, names_, help_)                                  \
     {                                                               \
@@ -78,10 +78,10 @@ static const pg_option config_rows[] = {
     FLAG(error_on_timing_cache_miss, "--error-on-timing-cache-miss",
          "fail when a kernel is not in the timing cache"),
     FLAG(disable_compilation_cache, "--disable-compilation-cache", "do not keep compiled kernels"),
-    {"--save-tactics --save-tactic-replay", .type = PG_ARG_TEXT, .missing = SELECTOR, .exclusive = "tactics",
-     .help = "save which kernels were chosen", .flags = PG_OPTION_PATH},
-    {"--load-tactics --load-tactic-replay", .type = PG_ARG_TEXT, .missing = SELECTOR, .exclusive = "tactics",
-     .help = "choose the kernels of a saved file", .flags = PG_OPTION_PATH},
+    {"--save-tactics --save-tactic-replay", PG_FIELD(pg_args_trt_config, save_tactics),
+     .exclusive = "tactics", .help = "save which kernels were chosen", .flags = PG_OPTION_PATH},
+    {"--load-tactics --load-tactic-replay", PG_FIELD(pg_args_trt_config, load_tactics),
+     .exclusive = "tactics", .help = "choose the kernels of a saved file", .flags = PG_OPTION_PATH},
     {"--tactic-sources", PG_FIELD(pg_args_trt_config, tactic_sources), .arity = PG_ARITY_ANY,
      .help = "libraries kernels may come from"},
     MISSING_PATH("--trt-config-script", SCRIPT, "Python file that makes the builder configuration"),
@@ -392,6 +392,14 @@ static void use_config(const pg_args_trt_config *args, pg_arena *arena, pg_trt_o
     out->aux_streams = args->aux_streams.value;
     out->use_dla = args->use_dla;
     out->load_timing_cache = args->load_timing_cache;
+    out->save_tactics = args->save_tactics;
+}
+
+static pg_status load_tactics(const char *path, pg_arena *arena, const pg_tactic_replay **out)
+{
+    pg_tactic_replay *replay = PG_ARENA_ARRAY(arena, pg_tactic_replay, 1);
+    *out = replay;
+    return pg_tactics_load(path, arena, replay);
 }
 
 /* "--precision-constraints layer:type": a precision for the layer, which the builder obeys. */
@@ -434,6 +442,8 @@ pg_status pg_args_trt_options(const pg_args_trt *args, const pg_args_model *mode
     out->plugin_instance_norm = args->parser.plugin_instance_norm;
     out->uint8_dla = args->parser.uint8_dla;
     use_config(&args->config, arena, out);
+    if (args->config.load_tactics != NULL && !pg_args_trt_is_native(args))
+        PG_TRY(load_tactics(args->config.load_tactics, arena, &out->load_tactics));
     out->save_engine = args->save.engine;
     out->save_timing_cache = args->engine.save_timing_cache;
     if (args->config.timing_cache != NULL &&
@@ -496,25 +506,8 @@ bool pg_args_trt_is_native(const pg_args_trt *args)
     return !found;
 }
 
-pg_status pg_args_trt_check_calibration(const pg_args_trt *args)
-{
-    const pg_args_trt_config *config = &args->config;
-    if (config->calibration_cache == NULL && config->calibrator == NULL && !config->quantile.set &&
-        !config->cutoff.set)
-        return NULL;
-    return pg_err(PG_ERR_UNSUPPORTED,
-                  "option '%s' needs calibration through TensorRT 10, which is not available "
-                  "in this version: use '--trt-library native', or a model with "
-                  "QuantizeLinear and DequantizeLinear nodes",
-                  config->calibration_cache != NULL ? "--calibration-cache"
-                  : config->calibrator != NULL      ? "--calib-base-cls"
-                  : config->quantile.set            ? "--quantile"
-                                                    : "--regression-cutoff");
-}
-
 pg_status pg_args_trt_require(const pg_args_trt *args, pg_arena *arena)
 {
-    PG_TRY(pg_args_trt_check_calibration(args));
     const char *set = pg_args_trt_set(args, arena);
     pg_status status = pg_trt_find(args->library.choice);
     return set != NULL ? pg_status_context(status, "needed for %s", set) : status;

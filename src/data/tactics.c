@@ -121,37 +121,3 @@ pg_status pg_tactics_load(const char *path, pg_arena *arena, pg_tactic_replay *o
     pg_json_close(&doc);
     return status;
 }
-
-/* ---- Text ---- */
-
-static void put_maybe(pg_buf *out, bool has, int64_t value)
-{
-    if (has)
-        pg_buf_printf(out, "%lld", (long long)value);
-    else
-        pg_buf_puts(out, "None");
-}
-
-static void put_tensors(pg_buf *out, const pg_tactic_tensor *items, size_t count)
-{
-    pg_buf_putc(out, '(');
-    for (size_t i = 0; i < count; i++) {
-        pg_buf_printf(out, "%sTensorInfo(%" PG_STR_FMT ", ", i > 0 ? ", " : "", PG_STR_ARG(items[i].dtype));
-        pg_shape_text(out, items[i].n_strides, items[i].strides);
-        pg_buf_puts(out, ", ");
-        put_maybe(out, items[i].has_vectorized_dim, items[i].vectorized_dim);
-        pg_buf_puts(out, ", ");
-        put_maybe(out, items[i].has_components, items[i].components_per_element);
-        pg_buf_putc(out, ')');
-    }
-    pg_buf_puts(out, count == 1 ? ",)" : ")");
-}
-
-void pg_tactic_text(pg_buf *out, const pg_tactic *tactic)
-{
-    pg_buf_printf(out, "(Implementation: %lld, Tactic: %lld) | Inputs: ", (long long)tactic->implementation,
-                  (long long)tactic->tactic);
-    put_tensors(out, tactic->inputs, tactic->n_inputs);
-    pg_buf_puts(out, " | Outputs: ");
-    put_tensors(out, tactic->outputs, tactic->n_outputs);
-}

@@ -136,7 +136,7 @@ pg_status pg_scales_read(const char *path, pg_scales *out, pg_calibrator *out_ca
     pg_str rest = pg_buf_str(&bytes), line;
     *out = (pg_scales){0};
     *out_calibrator = PG_CALIBRATORS;
-    for (size_t number = 1; status == NULL && pg_str_split(&rest, '\n', &line); number++) {
+    for (size_t number = 1; status == NULL && bytes.len > 0 && pg_str_split(&rest, '\n', &line); number++) {
         line = pg_str_trim(line);
         if (number == 1)
             status = read_head(line, path, out_calibrator);

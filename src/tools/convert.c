@@ -2,6 +2,7 @@
 
 #include "args/args.h"
 #include "args/missing.h"
+#include "data/tactics.h"
 #include "engine/network.h"
 #include "log/log.h"
 #include "tools/tools.h"
@@ -9,7 +10,7 @@
 typedef struct own_args {
     const char *output, *to;
     bool pooled_outputs, use_gpu;
-    const char *engine_capability;
+    const char *engine_capability, *exclude_tactics;
     pg_arg_list compute_capabilities;
 } own_args;
 
@@ -21,8 +22,8 @@ static const pg_option rows[] = {
      .help = "what to convert to (default: what the extension of --output says)"},
     {"--engine-capability", PG_FIELD(own_args, engine_capability),
      .help = "what the engine is restricted to"},
-    {"--exclude-tactics", .type = PG_ARG_TEXT, .missing = "the algorithm selector of TensorRT 10",
-     .flags = PG_OPTION_OURS | PG_OPTION_PATH, .help = "never choose the tactics of a replay file"},
+    {"--exclude-tactics", PG_FIELD(own_args, exclude_tactics), .flags = PG_OPTION_OURS | PG_OPTION_PATH,
+     .help = "never choose the tactics of a replay file"},
     {"--pooled-outputs", PG_FIELD(own_args, pooled_outputs), .flags = PG_OPTION_OURS | PG_OPTION_HIDDEN,
      .help = "an option of older documents, without effect"},
     {"--use-gpu", PG_FIELD(own_args, use_gpu), .exclusive = "targets", .flags = PG_OPTION_OURS,
@@ -138,6 +139,8 @@ static pg_status check_onnx(const convert_args *args, pg_arena *arena)
         option = "--engine-capability";
     if (option == NULL && (args->own.use_gpu || args->own.compute_capabilities.set))
         option = args->own.use_gpu ? "--use-gpu" : "--compute-capabilities";
+    if (option == NULL && args->own.exclude_tactics != NULL)
+        option = "--exclude-tactics";
     if (option != NULL)
         return pg_err(PG_ERR_INVALID,
                       "%s: for TensorRT engines, but '%s' will be an ONNX model: name the output "
@@ -164,6 +167,12 @@ static pg_status trt_options(const convert_args *args, pg_arena *arena, pg_trt_o
     out->compute_capabilities =
         (pg_trt_names){args->own.compute_capabilities.set, args->own.compute_capabilities.items,
                        args->own.compute_capabilities.count};
+    pg_args_trt_calibrate(&args->trt, &args->data, arena, out);
+    if (args->own.exclude_tactics != NULL) {
+        pg_tactic_replay *replay = PG_ARENA_ARRAY(arena, pg_tactic_replay, 1);
+        PG_TRY(pg_tactics_load(args->own.exclude_tactics, arena, replay));
+        out->exclude_tactics = replay;
+    }
     return pg_args_trt_require(&args->trt, arena);
 }
 
@@ -173,6 +182,7 @@ static pg_status refuse_gpu_options(const convert_args *args, bool native)
     const char *option = args->own.engine_capability != NULL  ? "--engine-capability"
                          : args->own.use_gpu                  ? "--use-gpu"
                          : args->own.compute_capabilities.set ? "--compute-capabilities"
+                         : args->own.exclude_tactics != NULL  ? "--exclude-tactics"
                                                               : NULL;
     if (!native || option == NULL)
         return NULL;

@@ -73,8 +73,7 @@ class Errors(Case):
         self.assertIn("argument --seed: invalid int value: 'x'", self.run_it("run", "--seed", "x", rc=2).err)
 
     def test_missing_systems_are_named(self):
-        for words, needs in ((["--save-tactics", "t"], "the algorithm selector of TensorRT 10"),
-                             (["--tf"], "the TensorFlow runtime"),
+        for words, needs in ((["--tf"], "the TensorFlow runtime"),
                              (["--data-loader-script", "a.py"], "Python scripts, which are not supported yet")):
             result = self.run_it("run", *words, rc=1)
             self.assertIn(f"'{words[0]}' is not available in this version: it needs {needs}", result.err)

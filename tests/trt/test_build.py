@@ -158,8 +158,8 @@ class Engine(rtx.RtxCase):
                             (["--quantization-flags", "x"], "has no flags of quantization"),
                             (["--hardware-compatibility-level", "ampere_plus"], "does not take it"),
                             (["--use-dla"], "finds no deep learning accelerator"),
-                            (["--save-tactics", "t.json"], "needs the algorithm selector of TensorRT 10"),
-                            (["--calibration-cache", "c"], "needs calibration through TensorRT 10"),
+                            (["--save-tactics", "t.json"], "has no algorithm selector: only TensorRT 10 has one"),
+                            (["--calibration-cache", "c"], "has no calibrators"),
                             (["--plugins", "./no.so"], "could not load the library './no.so'"),
                             (["--builder-optimization-level", "6"], "6 is not between 0 and 5"),
                             (["--exclude-lean-runtime"], "needs --version-compatible")):

@@ -1,7 +1,9 @@
 """Engines that run, on a driver and libraries made for the tests: every family's tables, without a GPU."""
 import hashlib
+import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -71,6 +73,9 @@ class Fake(cli.Case):
         super().setUp()
         (self.folder / "m.onnx").write_bytes(RELU)
 
+    def save(self, name, content):
+        (self.folder / name).write_bytes(content)
+
     def fake(self, *words, family="trt10", rc=0, how="", env=None):
         result = self.run_it(*words, rc=rc, env={"POLYGRAPHY_TENSORRT": str(self.libraries / family), "FAKE_TRT": how,
                                                  "POLYGRAPHY_CUDA_DRIVER": str(self.libraries / "libcuda.so.1"),
@@ -131,6 +136,135 @@ class EveryFamily(Fake):
         self.assertIn("has no layer 'rel'", err)
         err = self.fake("convert", "m.onnx", "-o", "x.engine", "--compute-capabilities", "8.6", rc=1).err
         self.assertIn("option '--compute-capabilities': TensorRT 10.16.2 has no choice of compute capabilities", err)
+
+
+class Calibration(Fake):
+    """int8 of TensorRT 10: the library asks for batches, and writes and reads its cache."""
+
+    def build(self, *words, rc=0, **more):
+        return self.fake("convert", "m.onnx", "-o", "x.engine", "--int8", *PROFILE, *words, rc=rc, **more)
+
+    def cache(self):
+        return (self.folder / "c.cache").read_bytes()
+
+    def feeds(self, *arrays):
+        rows = [{"x": cli.array(str(array[0]), array[1])} for array in arrays]
+        (self.folder / "in.json").write_text(json.dumps(rows))
+
+    def test_generated_data(self):
+        out = self.build("--calibration-cache", "c.cache", "--iterations", "4").out
+        self.assertIn("[I] Calibrated with 4 batch(es) of data.\n[I] Saving calibration cache to c.cache\n", out)
+        self.assertRegex(self.cache(), rb"^TRT-101602-EntropyCalibration2\nx: 3b[0-9a-f]{6}\n$")
+
+    def test_given_data(self):
+        self.feeds([(2, 3), [1, -2, 0.5, 0, 1, 1]], [(2, 3), [8, -16, 4, 0, 8, 8]])
+        self.build("--calibration-cache", "c.cache", "--load-inputs", "in.json")
+        bits, = struct.unpack("<I", struct.pack("<f", 16 / 127))
+        self.assertEqual(self.cache(), b"TRT-101602-EntropyCalibration2\nx: %08x\n" % bits)
+
+    def test_cache_is_used(self):
+        content = b"TRT-101602-EntropyCalibration2\nx: 3c010a14\n"
+        self.save("c.cache", content)
+        out = self.build("--calibration-cache", "c.cache", "-vvvv").out
+        self.assertIn("[I] Using the calibration cache 'c.cache'.\n", out)
+        self.assertIn("fake library read the cache", out)
+        self.assertNotIn("Calibrated with", out)
+        self.assertEqual(self.cache(), content)
+
+    def test_classes(self):
+        for name, first in (("IInt8EntropyCalibrator2", "EntropyCalibration2"), ("IInt8EntropyCalibrator", "EntropyCalibration"),
+                            ("IInt8MinMaxCalibrator", "MinMaxCalibration"), ("IInt8LegacyCalibrator", "LegacyCalibration")):
+            with self.subTest(name):
+                words = ["--quantile", "0.75", "--regression-cutoff", "0.25"] if "Legacy" in name else []
+                out = self.build("--calibration-cache", f"{first}.cache", "--calib-base-cls", name, *words).out
+                self.assertEqual("[W] 0.75 0.25\n" in out, "Legacy" in name)
+                self.assertTrue((self.folder / f"{first}.cache").read_text().startswith(f"TRT-101602-{first}\n"))
+
+    def test_other_class_and_empty_cache(self):
+        self.save("c.cache", b"TRT-101602-MinMaxCalibration\nx: 3c010a14\n")
+        self.assertIn("[W] The calibration cache 'c.cache' was made by IInt8MinMaxCalibrator, not IInt8EntropyCalibrator2: the "
+                      "library makes it anew.\n", self.build("--calibration-cache", "c.cache").out)
+        self.assertIn(b"EntropyCalibration2", self.cache())
+        self.save("c.cache", b"")
+        self.assertIn("is empty: it will be made anew", self.build("--calibration-cache", "c.cache").out)
+
+    def test_bad_input(self):
+        self.save("c.cache", b"TRT-1-EntropyCalibration2\nx: zz\n")
+        self.assertIn("'c.cache', line 2: the scale of 'x'", self.build("--calibration-cache", "c.cache", rc=1).err)
+        self.feeds([(3, 3), [0] * 9])
+        self.assertIn("calibration: iteration 0 has float32 (3, 3) for the input 'x', but the engine is calibrated with float32 "
+                      "(2, 3): data has to have the opt shapes", self.build("--load-inputs", "in.json", rc=1).err)
+        self.assertIn("calibration has no data", self.build("--iterations", "0", rc=1).err)
+        self.assertIn("the NVIDIA driver finds no GPU", self.build(rc=1, env={"FAKE_CUDA_DEVICES": "0"}).err)
+        self.assertFalse((self.folder / "x.engine").exists())
+
+    def test_in_a_run(self):
+        out = self.fake("run", "m.onnx", "--native", "--trt", "--int8", *SHAPES, "--iterations", "3").out
+        self.assertIn("Calibrated with 3 batch(es)", out)
+        self.assertIn("Passed: 3/3 iterations", out)
+
+
+class Tactics(Fake):
+    """The algorithm selector of TensorRT 10."""
+
+    def build(self, *words, rc=0, **more):
+        return self.fake("convert", "m.onnx", "-o", "x.engine", *PROFILE, *words, rc=rc, **more)
+
+    def taken(self):
+        return int((self.folder / "x.engine").read_bytes().rstrip(b"\0").split()[-1])
+
+    def replay(self, name, tactic, **changes):
+        algorithm = json.loads((self.folder / "saved.json").read_text())
+        algorithm["replay"]["relu"].update(tactic=tactic, **changes)
+        (self.folder / name).write_text(json.dumps(algorithm))
+
+    def test_saved(self):
+        out = self.build("--save-tactics", "t.json").out
+        self.assertIn("[I] Saving tactic replay file to t.json\n", out)
+        self.assertIn("| [REJECT_EMPTY_ALGORITHMS]\n", out)
+        self.assertEqual(self.taken(), 33)
+        tensor = [{"dtype": f"DataType.{dtype}", "strides": [3, 1], "vectorized_dim": -1, "components_per_element": 1,
+                   "polygraphy_class": "TensorInfo"} for dtype in ("FLOAT", "HALF")]
+        self.assertEqual((self.folder / "t.json").read_text(), json.dumps(
+            {"replay": {"relu": {"implementation": 0x80000001, "tactic": 33, "inputs": tensor[:1], "outputs": tensor[1:],
+                                 "polygraphy_class": "Algorithm"}}, "polygraphy_class": "TacticReplayData"}, indent=4))
+        self.assertIn("Layer: relu", self.run_it("inspect", "tactics", "t.json").out)
+
+    def test_loaded(self):
+        self.build("--save-tactics", "saved.json")
+        self.replay("t.json", 11, outputs=json.loads((self.folder / "saved.json").read_text())["replay"]["relu"]["inputs"])
+        self.build("--load-tactics", "t.json")
+        self.assertEqual(self.taken(), 11)
+
+    def test_not_offered(self):
+        self.build("--save-tactics", "saved.json")
+        self.replay("t.json", 11)  # its output is no half
+        err = self.build("--load-tactics", "t.json", rc=1).err
+        self.assertIn("option '--load-tactics': the library does not offer the tactic of the file for the layer 'relu'", err)
+        self.assertIn("Offered are:\n    (Implementation: 2147483649, Tactic: 11) | Inputs: (TensorInfo(DataType.FLOAT, (3, 1), -1, "
+                      "1),)", err)
+        self.assertTrue((self.folder / "x.engine").exists())  # the first one
+
+    def test_unknown_layer(self):
+        self.build("--save-tactics", "saved.json")
+        text = (self.folder / "saved.json").read_text().replace('"relu"', '"other"')
+        (self.folder / "t.json").write_text(text)
+        self.assertIn("[W] Layer: relu | It is not in the file of --load-tactics: the library chooses.\n",
+                      self.build("--load-tactics", "t.json").out)
+        self.assertEqual(self.taken(), 33)
+
+    def test_excluded(self):
+        self.build("--save-tactics", "saved.json")
+        self.build("--exclude-tactics", "saved.json")
+        self.assertEqual(self.taken(), -22)  # the next in speed
+
+    def test_bad_input(self):
+        self.save("t.json", b"{}")
+        self.assertIn("'t.json'", self.build("--load-tactics", "t.json", rc=1).err)
+        for option in ("--save-tactics", "--load-tactics", "--exclude-tactics"):
+            self.save("t.json", b'{"replay": {}, "polygraphy_class": "TacticReplayData"}')
+            self.assertIn(f"option '{option}': TensorRT 11.1.2 has no algorithm selector: only TensorRT 10 has one",
+                          self.build(option, "t.json", family="trt11", rc=1).err)
 
 
 class Faults(Fake):

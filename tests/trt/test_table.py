@@ -32,8 +32,14 @@ METHODS = {
         set_runtime_platform=setRuntimePlatform get_runtime_platform=getRuntimePlatform
         set_tiling_level=setTilingOptimizationLevel get_tiling_level=getTilingOptimizationLevel
         set_n_capabilities=setNbComputeCapabilities set_capability=setComputeCapability
-        get_capability=getComputeCapability set_quantization_flag=setQuantizationFlag
+        get_capability=getComputeCapability set_quantization_flag=setQuantizationFlag set_calibrator=setInt8Calibrator
+        set_calibration_profile=setCalibrationProfile set_selector=setAlgorithmSelector
         clear_quantization_flag=clearQuantizationFlag""",
+    ("VAlgorithmContext", "choice"): "name=getName n_inputs=getNbInputs n_outputs=getNbOutputs",
+    ("VAlgorithm", "algorithm"): "variant=getAlgorithmVariant info=getAlgorithmIOInfoByIndex",
+    ("VAlgorithmVariant", "variant"): "implementation=getImplementation tactic=getTactic",
+    ("VAlgorithmIOInfo", "info"): """
+        dtype=getDataType strides=getStrides vectorized_dim=getVectorizedDim components=getComponentsPerElement""",
     ("VTimingCache", "timing"): """
         cache_serialize=serialize""",
     ("VOptimizationProfile", "profile"): """

@@ -33,6 +33,13 @@ typedef struct trt_dims {
     int64_t d[TRT_MAX_RANK];
 } trt_dims;
 
+/* Passed by value, on the stack; returned through memory. */
+typedef struct trt_weights {
+    int32_t dtype;
+    const void *values;
+    int64_t count;
+} trt_weights;
+
 typedef struct trt_interface_info {
     const char *kind;
     int32_t major, minor;
@@ -99,6 +106,20 @@ enum { TRT_DEVICE_GPU, TRT_DEVICE_DLA };
     X(IMPL, config_get_capability, int32_t, (void *self, int32_t index), -1, -1, 58, 58)                     \
     X(IMPL, config_set_quantization_flag, void, (void *self, int32_t flag), 36, -1, -1, -1)                  \
     X(IMPL, config_clear_quantization_flag, void, (void *self, int32_t flag), 35, -1, -1, -1)                \
+    X(IMPL, config_set_calibrator, void, (void *self, void *calibrator), 6, -1, -1, -1)                      \
+    X(IMPL, config_set_calibration_profile, bool, (void *self, const trt_object *profile), 31, -1, -1, -1)   \
+    X(IMPL, config_set_selector, void, (void *self, void *selector), 29, -1, -1, -1)                         \
+    X(IMPL, choice_name, const char *, (void *self), 2, -1, -1, -1)                                          \
+    X(IMPL, choice_n_inputs, int32_t, (void *self), 4, -1, -1, -1)                                           \
+    X(IMPL, choice_n_outputs, int32_t, (void *self), 5, -1, -1, -1)                                          \
+    X(IMPL, algorithm_variant, const trt_object *, (void *self), 2, -1, -1, -1)                              \
+    X(IMPL, algorithm_info, const trt_object *, (void *self, int32_t index), 5, -1, -1, -1)                  \
+    X(IMPL, variant_implementation, int64_t, (void *self), 2, -1, -1, -1)                                    \
+    X(IMPL, variant_tactic, int64_t, (void *self), 3, -1, -1, -1)                                            \
+    X(IMPL, info_dtype, int32_t, (void *self), 2, -1, -1, -1)                                                \
+    X(IMPL, info_strides, trt_dims, (void *self), 3, -1, -1, -1)                                             \
+    X(IMPL, info_vectorized_dim, int64_t, (void *self), 4, -1, -1, -1)                                       \
+    X(IMPL, info_components, int64_t, (void *self), 5, -1, -1, -1)                                           \
     X(IMPL, timing_cache_serialize, trt_object *, (void *self), 2, 2, 2, 2)                                  \
     X(IMPL, profile_set_dims, bool, (void *self, const char *input, int32_t which, const trt_dims *dims), 2, \
       2, 2, 2)                                                                                               \

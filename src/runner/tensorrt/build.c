@@ -65,11 +65,29 @@ static pg_status explain(pg_trt_network *network, pg_status status)
         unknown);
 }
 
+static pg_status take_failure(pg_trt_network *network)
+{
+    pg_status *places[] = {&network->selector.failed, &network->calibrator.failed};
+    for (size_t i = 0; i < PG_COUNT(places); i++) {
+        pg_status failed = *places[i];
+        *places[i] = NULL;
+        if (failed != NULL)
+            return failed;
+    }
+    return NULL;
+}
+
 static pg_status serialize(pg_trt_network *network, trt_object *config, int fd)
 {
     pg_trt *trt = network->trt;
     uint64_t start = pg_clock_ns();
     trt_object *memory = TRT_CALL(trt, builder_build, network->builder, network->network, config);
+    /* What went wrong in a call of the library's comes before what the library says about it. */
+    pg_status failed = take_failure(network);
+    if (failed != NULL)
+        trt_delete(memory);
+    if (failed != NULL)
+        return failed;
     if (memory == NULL)
         return explain(network, pg_trt_failed(trt, "build the engine"));
     PG_LOG(PG_FINISH, "Finished engine building in %.3f seconds", pg_clock_seconds_since(start));
@@ -87,6 +105,7 @@ static pg_status configure_and_build(pg_trt_network *network, const build *work)
     pg_trt_progress_init(&progress);
     TRT_CALL(network->trt, config_set_progress_monitor, config, &progress);
     PG_TRY_GOTO(status, serialize(network, config, work->fd));
+    PG_TRY_GOTO(status, pg_trt_selector_save(&network->selector));
     status = save_timing_cache(network->trt, config, work->options->save_timing_cache);
 done:
     trt_delete(config);

@@ -353,8 +353,11 @@ static pg_status configure(configuration *self)
     PG_TRY(set_quantization(self));
     PG_TRY(set_dla(self));
     PG_TRY(set_targets(self));
+    trt_object *profile;
     PG_TRY(set_timing_cache(self));
-    return pg_trt_add_profiles(self->network, self->config, self->options);
+    PG_TRY(pg_trt_set_selector(self->network, self->config, self->options));
+    PG_TRY(pg_trt_add_profiles(self->network, self->config, self->options, &profile));
+    return pg_trt_set_calibrator(self->network, self->config, self->options, profile);
 }
 
 pg_status pg_trt_config_new(pg_trt_network *network, const pg_trt_options *options, trt_object **out)

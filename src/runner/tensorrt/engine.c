@@ -147,14 +147,6 @@ void pg_trt_engine_close(pg_trt_engine *self)
 pg_type pg_trt_io_type(const pg_trt_engine *self, const char *name, pg_arena *arena)
 {
     trt_dims dims = TRT_CALL(self->trt, engine_shape, self->engine, name);
-    pg_type type = {.kind = PG_TYPE_TENSOR,
-                    .elem = pg_trt_dtype(TRT_CALL(self->trt, engine_dtype, self->engine, name))};
-    type.data_type = (int32_t)type.elem;
-    type.has_shape = dims.rank >= 0;
-    type.rank = dims.rank > 0 ? (uint32_t)PG_MIN(dims.rank, (int32_t)TRT_MAX_RANK) : 0;
-    pg_dim *out = PG_ARENA_ARRAY(arena, pg_dim, TRT_MAX_RANK);
-    for (uint32_t i = 0; i < type.rank; i++)
-        out[i] = (pg_dim){.has_value = dims.d[i] >= 0, .value = dims.d[i]};
-    type.dims = out;
-    return type;
+    return pg_trt_tensor_type(arena, pg_trt_dtype(TRT_CALL(self->trt, engine_dtype, self->engine, name)),
+                              &dims);
 }

@@ -4,6 +4,8 @@
  *     enums.c           names of enumerations, per family
  *     library.c         which library, which version, which family
  *     objects.c         objects that the library calls: logger, error recorder, progress, profiler, listeners
+ *     calibrator.c      int8 ranges from data, for TensorRT 10
+ *     selector.c        kernels recorded, replayed and excluded, for TensorRT 10
  *     network.c         a model through the library's parser
  *     outputs.c         which tensors of a network are outputs
  *     config.c          the builder's configuration from options
@@ -26,7 +28,30 @@
 #include "runner/tensorrt/enums.h"
 #include "runner/tensorrt/tensorrt.h"
 
-/* ---- objects.c: objects that the library calls ---- */
+/* ---- Objects that the library calls ----
+ *
+ * Each starts with a pointer to a table of functions in the order that the library's interface has. Two words
+ * before the first function belong to a C++ vtable: an offset and type information, both empty. The objects are
+ * made and freed here, so the destructors in the tables do nothing. */
+
+enum { TRT_VTABLE_HEAD = 2 };
+#define TRT_FUNCTION(name) ((void *)(uintptr_t)(name))
+#define TRT_VTABLE(name, ...) static void *const name[] = {NULL, NULL, __VA_ARGS__}
+#define TRT_VTABLE_START(name) (&(name)[TRT_VTABLE_HEAD])
+#define TRT_INTERFACE_INFO(function, kind_)                     \
+    static trt_interface_info function(const void *self)        \
+    {                                                           \
+        (void)self;                                             \
+        return (trt_interface_info){.kind = kind_, .major = 1}; \
+    }
+/* The first four functions of every interface. */
+#define TRT_INTERFACE(info)                                                                      \
+    TRT_FUNCTION(pg_trt_api_language), TRT_FUNCTION(info), TRT_FUNCTION(pg_trt_destroy_nothing), \
+        TRT_FUNCTION(pg_trt_destroy_nothing)
+int32_t pg_trt_api_language(const void *self);
+void pg_trt_destroy_nothing(void *self);
+
+/* ---- objects.c ---- */
 
 /* Errors that the library reported since they were last taken. Any of its threads may report. */
 typedef struct pg_trt_errors {
@@ -125,17 +150,67 @@ PG_MUST_USE pg_status pg_trt_option_enum(const pg_trt *trt, const char *option, 
 
 /* PG_UNDEFINED for a type this program has no name for. */
 pg_dtype pg_trt_dtype(int dtype);
+/* A tensor's type, in the arena. */
+pg_type pg_trt_tensor_type(pg_arena *arena, pg_dtype dtype, const trt_dims *dims);
+
+typedef struct pg_trt_network pg_trt_network;
+
+/* ---- calibrator.c ---- */
+
+/* Gives the builder data to find the ranges of int8 with, or the ranges of a cache. */
+typedef struct pg_trt_calibrator {
+    void *const *vtable;
+    pg_trt *trt;
+    const pg_trt_options *options;
+    const pg_cuda *cuda;
+    cuda_stream *stream;
+    pg_io_list inputs; /* in the shapes of the calibration profile */
+    pg_arena arena;
+    pg_cuda_buffer *buffers; /* one per input */
+    pg_feed feed;            /* the batch that is being copied */
+    size_t batches;
+    bool is_open;
+    pg_buf cache;
+    pg_status failed; /* the first error of a call, owned */
+} pg_trt_calibrator;
+
+/* Sets a calibrator where the network needs one: --int8 and no quantization layers. */
+PG_MUST_USE pg_status pg_trt_set_calibrator(pg_trt_network *network, trt_object *config,
+                                            const pg_trt_options *options, trt_object *profile);
+void pg_trt_calibrator_deinit(pg_trt_calibrator *calibrator);
+
+/* ---- selector.c ---- */
+
+/* Chooses among the kernels that the builder offers for a layer, and notes those that it took. */
+typedef struct pg_trt_selector {
+    void *const *vtable;
+    pg_trt *trt;
+    const pg_trt_options *options;
+    PG_VEC(pg_tactic) made; /* in the order of the first report */
+    pg_map index;
+    pg_arena arena;
+    pg_status failed; /* the first error of a call, owned */
+} pg_trt_selector;
+
+PG_MUST_USE pg_status pg_trt_set_selector(pg_trt_network *network, trt_object *config,
+                                          const pg_trt_options *options);
+/* Writes what --save-tactics asks for; after the build. */
+PG_MUST_USE pg_status pg_trt_selector_save(const pg_trt_selector *selector);
+void pg_trt_selector_deinit(pg_trt_selector *selector);
 
 /* ---- network.c ---- */
 
-typedef struct pg_trt_network {
+struct pg_trt_network {
     pg_trt *trt;
     trt_object *builder, *network, *parser;
-    trt_object *timing_cache; /* the configuration points to it */
-    pg_buf bytes;             /* of the model; the parser points into them */
-    pg_model *model;          /* counted: weights lie in it */
+    /* The configuration points to these. */
+    trt_object *timing_cache;
+    pg_trt_calibrator calibrator;
+    pg_trt_selector selector;
+    pg_buf bytes;    /* of the model; the parser points into them */
+    pg_model *model; /* counted: weights lie in it */
     pg_arena arena;
-} pg_trt_network;
+};
 
 /* Loads the library, parses the model, chooses outputs and types. To be deinitialised after a failure too. */
 PG_MUST_USE pg_status pg_trt_network_init(pg_trt_network *network, pg_model *model,
@@ -158,8 +233,9 @@ bool pg_trt_asks_for(const pg_trt_options *options, const char *option);
 /* The caller deletes the configuration, on failure too. */
 PG_MUST_USE pg_status pg_trt_config_new(pg_trt_network *network, const pg_trt_options *options,
                                         trt_object **out);
+/* *out_last is the last profile, the builder's; NULL where the network needs none. */
 PG_MUST_USE pg_status pg_trt_add_profiles(pg_trt_network *network, trt_object *config,
-                                          const pg_trt_options *options);
+                                          const pg_trt_options *options, trt_object **out_last);
 /* "(1, 3, 32, 32)", as Python prints a tuple. */
 void pg_trt_dims_text(pg_buf *out, const trt_dims *dims);
 

@@ -351,3 +351,15 @@ pg_dtype pg_trt_dtype(int dtype)
                                       PG_F8E4M3FN, PG_BF16, PG_I64, PG_I4,  PG_F4E2M1, PG_F8E8M0};
     return dtype >= 0 && dtype < (int)PG_COUNT(dtypes) ? dtypes[dtype] : PG_UNDEFINED;
 }
+
+pg_type pg_trt_tensor_type(pg_arena *arena, pg_dtype dtype, const trt_dims *dims)
+{
+    pg_type type = {.kind = PG_TYPE_TENSOR, .elem = dtype, .data_type = (int32_t)dtype};
+    type.has_shape = dims->rank >= 0;
+    type.rank = dims->rank >= 0 ? (uint32_t)PG_MIN(dims->rank, (int32_t)TRT_MAX_RANK) : 0;
+    pg_dim *out = PG_ARENA_ARRAY(arena, pg_dim, TRT_MAX_RANK);
+    for (uint32_t i = 0; i < type.rank; i++)
+        out[i] = (pg_dim){.has_value = dims->d[i] >= 0, .value = dims->d[i]};
+    type.dims = out;
+    return type;
+}

@@ -338,6 +338,8 @@ void pg_trt_network_deinit(pg_trt_network *self)
     if (self->parser != NULL)
         TRT_CALL(self->trt, parser_delete, self->parser);
     trt_delete(self->timing_cache);
+    pg_trt_calibrator_deinit(&self->calibrator);
+    pg_trt_selector_deinit(&self->selector);
     trt_delete(self->network);
     trt_delete(self->builder);
     pg_buf_deinit(&self->bytes);

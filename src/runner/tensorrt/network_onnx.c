@@ -9,18 +9,13 @@
 static pg_wire_message *type_of(pg_trt_network *self, pg_arena *arena, trt_object *tensor)
 {
     trt_dims dims = TRT_CALL(self->trt, tensor_dims, tensor);
-    pg_type type = {.kind = PG_TYPE_TENSOR, .elem = pg_trt_dtype(TRT_CALL(self->trt, tensor_dtype, tensor))};
-    type.data_type = (int32_t)type.elem;
-    type.has_shape = dims.rank >= 0;
-    type.rank = dims.rank >= 0 ? (uint32_t)PG_MIN(dims.rank, (int32_t)TRT_MAX_RANK) : 0;
-    pg_dim *out = PG_ARENA_ARRAY(arena, pg_dim, TRT_MAX_RANK);
+    pg_type type = pg_trt_tensor_type(arena, pg_trt_dtype(TRT_CALL(self->trt, tensor_dtype, tensor)), &dims);
+    pg_dim *out = (pg_dim *)(uintptr_t)type.dims;
     for (uint32_t i = 0; i < type.rank; i++) {
         const char *name = TRT_CALL(self->trt, tensor_dim_name, tensor, (int32_t)i);
-        out[i] = (pg_dim){.has_value = dims.d[i] >= 0, .value = dims.d[i]};
         if (!out[i].has_value && name != NULL)
             out[i].name = pg_arena_str(arena, pg_str_c(name));
     }
-    type.dims = out;
     return pg_build_type(arena, &type);
 }
 

@@ -1,7 +1,4 @@
-/* Objects that the library calls. Each starts with a pointer to a table of functions in the order that the
- * library's interface has; they are made and freed here, so the destructors in the tables do nothing.
- *
- * Two words before the first function belong to a C++ vtable: an offset and type information, both empty. */
+/* Objects that the library calls while it builds and runs. */
 #include "runner/tensorrt/internal.h"
 
 #include <pthread.h>
@@ -10,32 +7,18 @@
 #include "base/interrupt.h"
 #include "log/log.h"
 
-enum { VTABLE_HEAD = 2 };
-#define FUNCTION(name) ((void *)(uintptr_t)(name))
-#define VTABLE(name, ...) static void *const name[] = {NULL, NULL, __VA_ARGS__}
-#define VTABLE_START(name) (&(name)[VTABLE_HEAD])
-
 /* ---- What every interface has ---- */
 
-static int32_t api_language(const void *self)
+int32_t pg_trt_api_language(const void *self)
 {
     (void)self;
     return 0; /* C++ */
 }
 
-static void destroy_nothing(void *self)
+void pg_trt_destroy_nothing(void *self)
 {
     (void)self;
 }
-
-#define INTERFACE_INFO(function, kind_)                         \
-    static trt_interface_info function(const void *self)        \
-    {                                                           \
-        (void)self;                                             \
-        return (trt_interface_info){.kind = kind_, .major = 1}; \
-    }
-#define INTERFACE(info) \
-    FUNCTION(api_language), FUNCTION(info), FUNCTION(destroy_nothing), FUNCTION(destroy_nothing)
 
 /* ---- Errors ---- */
 
@@ -119,14 +102,15 @@ static int32_t count_reference(void *self)
     return 1;
 }
 
-INTERFACE_INFO(recorder_info, "IErrorRecorder")
-VTABLE(recorder_vtable, INTERFACE(recorder_info), FUNCTION(recorder_count), FUNCTION(recorder_code),
-       FUNCTION(recorder_text), FUNCTION(recorder_overflowed), FUNCTION(recorder_clear),
-       FUNCTION(recorder_report), FUNCTION(count_reference), FUNCTION(count_reference));
+TRT_INTERFACE_INFO(recorder_info, "IErrorRecorder")
+TRT_VTABLE(recorder_vtable, TRT_INTERFACE(recorder_info), TRT_FUNCTION(recorder_count),
+           TRT_FUNCTION(recorder_code), TRT_FUNCTION(recorder_text), TRT_FUNCTION(recorder_overflowed),
+           TRT_FUNCTION(recorder_clear), TRT_FUNCTION(recorder_report), TRT_FUNCTION(count_reference),
+           TRT_FUNCTION(count_reference));
 
 void pg_trt_errors_init(pg_trt_errors *errors)
 {
-    *errors = (pg_trt_errors){VTABLE_START(recorder_vtable), PG_NEW(struct pg_trt_error_list)};
+    *errors = (pg_trt_errors){TRT_VTABLE_START(recorder_vtable), PG_NEW(struct pg_trt_error_list)};
     pthread_mutex_init(&errors->list->lock, NULL);
 }
 
@@ -170,9 +154,10 @@ static void logger_log(pg_trt_logger *self, int32_t severity, const char *text)
         PG_LOG(severities[severity], "%s", text);
 }
 
-INTERFACE_INFO(logger_info, "ILogger")
-VTABLE(old_logger_vtable, FUNCTION(logger_log), FUNCTION(destroy_nothing), FUNCTION(destroy_nothing));
-VTABLE(logger_vtable, INTERFACE(logger_info), FUNCTION(logger_log));
+TRT_INTERFACE_INFO(logger_info, "ILogger")
+TRT_VTABLE(old_logger_vtable, TRT_FUNCTION(logger_log), TRT_FUNCTION(pg_trt_destroy_nothing),
+           TRT_FUNCTION(pg_trt_destroy_nothing));
+TRT_VTABLE(logger_vtable, TRT_INTERFACE(logger_info), TRT_FUNCTION(logger_log));
 
 /* TensorRT 10 and TensorRT-RTX 1.4 have a logger and a profiler without the functions of INTERFACE. */
 static bool is_old(trt_family family)
@@ -182,8 +167,8 @@ static bool is_old(trt_family family)
 
 void pg_trt_logger_init(pg_trt_logger *logger, trt_family family, pg_trt_errors *errors)
 {
-    *logger = (pg_trt_logger){is_old(family) ? VTABLE_START(old_logger_vtable) : VTABLE_START(logger_vtable),
-                              errors};
+    *logger = (pg_trt_logger){
+        is_old(family) ? TRT_VTABLE_START(old_logger_vtable) : TRT_VTABLE_START(logger_vtable), errors};
 }
 
 /* ---- Progress ---- */
@@ -210,13 +195,13 @@ static void progress_finish(void *self, const char *phase)
     PG_LOG(PG_EXTRA_VERBOSE, "Building | %s: done", phase);
 }
 
-INTERFACE_INFO(progress_info, "IProgressMonitor")
-VTABLE(progress_vtable, INTERFACE(progress_info), FUNCTION(progress_start), FUNCTION(progress_step),
-       FUNCTION(progress_finish));
+TRT_INTERFACE_INFO(progress_info, "IProgressMonitor")
+TRT_VTABLE(progress_vtable, TRT_INTERFACE(progress_info), TRT_FUNCTION(progress_start),
+           TRT_FUNCTION(progress_step), TRT_FUNCTION(progress_finish));
 
 void pg_trt_progress_init(pg_trt_progress *progress)
 {
-    progress->vtable = VTABLE_START(progress_vtable);
+    progress->vtable = TRT_VTABLE_START(progress_vtable);
 }
 
 /* ---- Profiler ---- */
@@ -234,14 +219,15 @@ static void profiler_report(pg_trt_profiler *self, const char *layer, float mill
     self->layers.items[at].count++;
 }
 
-INTERFACE_INFO(profiler_info, "IProfiler")
-VTABLE(old_profiler_vtable, FUNCTION(profiler_report), FUNCTION(destroy_nothing), FUNCTION(destroy_nothing));
-VTABLE(profiler_vtable, INTERFACE(profiler_info), FUNCTION(profiler_report));
+TRT_INTERFACE_INFO(profiler_info, "IProfiler")
+TRT_VTABLE(old_profiler_vtable, TRT_FUNCTION(profiler_report), TRT_FUNCTION(pg_trt_destroy_nothing),
+           TRT_FUNCTION(pg_trt_destroy_nothing));
+TRT_VTABLE(profiler_vtable, TRT_INTERFACE(profiler_info), TRT_FUNCTION(profiler_report));
 
 void pg_trt_profiler_init(pg_trt_profiler *profiler, trt_family family)
 {
-    *profiler = (pg_trt_profiler){.vtable = is_old(family) ? VTABLE_START(old_profiler_vtable)
-                                                           : VTABLE_START(profiler_vtable)};
+    *profiler = (pg_trt_profiler){.vtable = is_old(family) ? TRT_VTABLE_START(old_profiler_vtable)
+                                                           : TRT_VTABLE_START(profiler_vtable)};
 }
 
 void pg_trt_profiler_deinit(pg_trt_profiler *profiler)
@@ -260,12 +246,12 @@ static bool debug_process(pg_trt_debug_listener *self, const void *address, int3
     return self->fn(self->context, address, location, dtype, dims, name, stream);
 }
 
-INTERFACE_INFO(debug_info, "IDebugListener")
-VTABLE(debug_vtable, INTERFACE(debug_info), FUNCTION(debug_process));
+TRT_INTERFACE_INFO(debug_info, "IDebugListener")
+TRT_VTABLE(debug_vtable, TRT_INTERFACE(debug_info), TRT_FUNCTION(debug_process));
 
 void pg_trt_debug_listener_init(pg_trt_debug_listener *listener, pg_trt_debug_fn fn, void *context)
 {
-    *listener = (pg_trt_debug_listener){VTABLE_START(debug_vtable), fn, context};
+    *listener = (pg_trt_debug_listener){TRT_VTABLE_START(debug_vtable), fn, context};
 }
 
 /* ---- Output allocator ---- */
@@ -290,16 +276,17 @@ static void notify_shape(pg_trt_output_allocator *self, const char *name, const 
     self->shape(self->context, dims);
 }
 
-INTERFACE_INFO(allocator_info, "IOutputAllocator")
-VTABLE(allocator_vtable, INTERFACE(allocator_info), FUNCTION(allocate_output),
-       FUNCTION(allocate_output_async), FUNCTION(notify_shape));
-VTABLE(rtx_allocator_vtable, INTERFACE(allocator_info), FUNCTION(allocate_output_async),
-       FUNCTION(notify_shape));
+TRT_INTERFACE_INFO(allocator_info, "IOutputAllocator")
+TRT_VTABLE(allocator_vtable, TRT_INTERFACE(allocator_info), TRT_FUNCTION(allocate_output),
+           TRT_FUNCTION(allocate_output_async), TRT_FUNCTION(notify_shape));
+TRT_VTABLE(rtx_allocator_vtable, TRT_INTERFACE(allocator_info), TRT_FUNCTION(allocate_output_async),
+           TRT_FUNCTION(notify_shape));
 
 void pg_trt_output_allocator_init(pg_trt_output_allocator *allocator, trt_family family,
                                   pg_trt_allocate_fn allocate, pg_trt_shape_fn shape, void *context)
 {
     bool rtx = family == TRT_RTX_1_4 || family == TRT_RTX_1_5;
-    *allocator = (pg_trt_output_allocator){
-        rtx ? VTABLE_START(rtx_allocator_vtable) : VTABLE_START(allocator_vtable), allocate, shape, context};
+    *allocator = (pg_trt_output_allocator){rtx ? TRT_VTABLE_START(rtx_allocator_vtable)
+                                               : TRT_VTABLE_START(allocator_vtable),
+                                           allocate, shape, context};
 }

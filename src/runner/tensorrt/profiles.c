@@ -234,9 +234,11 @@ static bool needs_profile(pg_trt_network *self)
     return false;
 }
 
-pg_status pg_trt_add_profiles(pg_trt_network *self, trt_object *config, const pg_trt_options *options)
+pg_status pg_trt_add_profiles(pg_trt_network *self, trt_object *config, const pg_trt_options *options,
+                              trt_object **out_last)
 {
     pg_trt *trt = self->trt;
+    *out_last = NULL;
     size_t count = PG_MAX(options->n_profiles, needs_profile(self) ? (size_t)1 : 0);
     pg_buf text = {0};
     pg_status status = check_all_names(self, options);
@@ -248,6 +250,7 @@ pg_status pg_trt_add_profiles(pg_trt_network *self, trt_object *config, const pg
             status = fill_profile(self, options, p, profile, &text);
         if (status == NULL && TRT_CALL(trt, config_add_profile, config, profile) != (int32_t)p)
             status = pg_trt_failed(trt, "add an optimization profile");
+        *out_last = profile;
     }
     if (status == NULL && count > 0)
         PG_LOG_INFO("Configuring with profiles:[\n%s\n]", pg_buf_cstr(&text));

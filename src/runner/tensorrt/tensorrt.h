@@ -5,6 +5,8 @@
 #ifndef PG_RUNNER_TENSORRT_TENSORRT_H
 #define PG_RUNNER_TENSORRT_TENSORRT_H
 
+#include "engine/calibrate.h"
+#include "engine/tactics.h"
 #include "runner/runner.h"
 
 /* ---- Which library ---- */
@@ -64,6 +66,15 @@ typedef struct pg_trt_profile {
     pg_trt_shapes min, opt, max;
 } pg_trt_profile;
 
+/* Inputs to calibrate int8 with. */
+typedef struct pg_trt_feeds {
+    void *context;
+    /* Before the first feed: the inputs there are, in the shapes that are wanted. */
+    pg_status (*open)(void *context, pg_io_list inputs);
+    pg_feed_source next;
+    void (*close)(void *context);
+} pg_trt_feeds;
+
 /* Every text is as the user wrote it and checked against the library that is found: what that does not have
  * is an error that names option, library and version. */
 typedef struct pg_trt_options {
@@ -95,6 +106,11 @@ typedef struct pg_trt_options {
     bool use_gpu;
     pg_trt_names compute_capabilities; /* "8.6" */
     const char *load_timing_cache, *save_timing_cache;
+    pg_calibrate_options calibration;
+    const char *calibration_cache; /* read when it is there and not empty, else written */
+    pg_trt_feeds feeds;            /* zeroed: no data */
+    const char *save_tactics;
+    const pg_tactic_replay *load_tactics, *exclude_tactics; /* NULL: none */
     /* Engine and inference */
     const char *save_engine, *load_runtime;
     bool has_profile;

@@ -117,6 +117,7 @@ static pg_status check_targets(const run_args *args, pg_arena *arena)
         {"--save-engine", args->trt.save.engine, false},
         {"--save-range-report", args->ranges.save, false},
         {"--calibration-cache", args->trt.config.calibration_cache, false},
+        {"--save-tactics", args->trt.config.save_tactics, false},
         {"--report", args->reports.html, false},
         {"--junit", args->reports.junit, false},
         {"--sarif", args->reports.sarif, false},

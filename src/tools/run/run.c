@@ -314,6 +314,7 @@ static pg_status prepare_trt(run_args *args, pg_arena *arena)
 {
     pg_args_trt *trt = &args->trt;
     PG_TRY(pg_args_trt_options(trt, &args->model, arena, &trt->options));
+    pg_args_trt_calibrate(trt, &args->data, arena, &trt->options);
     trt->options.profile_rows = args->native.profile_rows;
     if (!args->model.is_engine)
         return NULL;
