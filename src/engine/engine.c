@@ -16,17 +16,48 @@ void pg_engine_unref(pg_engine *engine)
 {
     if (engine == NULL || --engine->refs > 0)
         return;
+    pg_model_unref(engine->net);
+    pg_session_free(engine->session);
     pg_model_unref(engine->model);
+    pg_file_map_close(&engine->map);
     pg_arena_deinit(&engine->arena);
     free(engine);
 }
 
+/* ---- Sessions ---- */
+
 pg_native_options pg_engine_session_options(const pg_engine *engine, const pg_native_options *asked)
 {
-    pg_native_options options = asked != NULL ? *asked : (pg_native_options){0};
-    options.no_optimization = options.no_optimization || engine->level < FUSING_LEVEL;
-    options.max_bytes = engine->workspace;
+    pg_native_options options = {.no_onednn = true, .for_engine = true, .max_bytes = engine->workspace};
+    if (asked != NULL) {
+        options.threads = asked->threads;
+        options.max_loop_iterations = asked->max_loop_iterations;
+    }
+    options.no_optimization = engine->level < FUSING_LEVEL;
+    options.forms = engine->lowered ? &engine->forms : NULL;
     return options;
+}
+
+pg_status pg_engine_open(pg_engine *engine, const pg_native_options *asked, pg_session **out)
+{
+    pg_native_options options = pg_engine_session_options(engine, asked);
+    if (engine->unusable != NULL)
+        return pg_err(PG_ERR_UNSUPPORTED, "%s", engine->unusable);
+    if (engine->session == NULL || engine->lent)
+        return pg_session_new(engine->model, &options, out);
+    engine->lent = true;
+    *out = engine->session;
+    return NULL;
+}
+
+void pg_engine_close(pg_engine *engine, pg_session *session)
+{
+    if (session == NULL || session != engine->session) {
+        pg_session_free(session);
+        return;
+    }
+    pg_session_observe(session, NULL);
+    engine->lent = false;
 }
 
 /* ---- Layers ---- */

@@ -6,6 +6,7 @@
 #ifndef PG_ENGINE_ENGINE_H
 #define PG_ENGINE_ENGINE_H
 
+#include "base/file.h"
 #include "engine/calibrate.h"
 #include "native/native.h"
 
@@ -48,10 +49,11 @@ typedef struct pg_build_config {
     const char *calibration_cache;    /* read when it exists and is not empty, else written; may be NULL */
     pg_feed_source data;              /* inputs to calibrate with */
     void *data_context;
-    unsigned level;     /* 0 .. 5; below 2 nothing is fused */
-    uint64_t workspace; /* bytes of values held at once; 0 = no limit */
-    bool version_compatible;
-    unsigned threads; /* 0 = all processors */
+    unsigned level;          /* 0 .. 5; below 2 nothing is fused */
+    uint64_t workspace;      /* bytes of values held at once; 0 = no limit */
+    bool version_compatible; /* the file has plain weights beside packed ones */
+    bool portable;           /* the file has plain weights only */
+    unsigned threads;        /* 0 = all processors */
 } pg_build_config;
 
 /* ---- Engines ---- */
@@ -65,7 +67,16 @@ typedef struct pg_engine_layer {
 
 typedef struct pg_engine pg_engine;
 struct pg_engine {
-    pg_model *model;        /* counted; what runs */
+    pg_model *model; /* counted; what runs, or is made into what runs */
+    bool lowered;    /* the model is a network after all passes, whose packed weights are `forms` */
+    pg_forms forms;
+    pg_file_map map;      /* of the file that it was loaded from */
+    pg_session *session;  /* that the build tried, for the first who asks; NULL when loaded */
+    bool lent;            /* somebody has it */
+    const char *unusable; /* why no session can be made; NULL */
+    pg_str layout;        /* of packed weights in the file; empty without */
+    pg_model
+        *net; /* of a build: the network after all passes, for its file; NULL: that has plain weights only */
     pg_str name, precision; /* "float16+int8" */
     unsigned level;
     bool version_compatible;
@@ -83,17 +94,22 @@ struct pg_engine {
 PG_MUST_USE pg_status pg_engine_build(const pg_model *model, const pg_build_config *config, pg_engine **out);
 pg_engine *pg_engine_ref(pg_engine *engine);
 void pg_engine_unref(pg_engine *engine);
-/* How its sessions are made; `asked` may be NULL. The engine's level and workspace are added to what is asked. */
-pg_native_options pg_engine_session_options(const pg_engine *engine, const pg_native_options *asked);
+/* A session that runs the engine; of `asked`, which may be NULL, it takes the limits. Its own types and passes are the
+ * engine's. Give it back before the engine goes. PG_ERR_UNSUPPORTED when the engine's file is for another processor. */
+PG_MUST_USE pg_status pg_engine_open(pg_engine *engine, const pg_native_options *asked, pg_session **out);
+void pg_engine_close(pg_engine *engine, pg_session *session);
 /* PG_ERR_INVALID, naming input, shape and the profile's bounds. */
 PG_MUST_USE pg_status pg_engine_check_feed(const pg_engine *engine, size_t profile, const pg_feed *feed);
 
-/* ---- Plan files (plan_file.c states the layout) ---- */
+/* ---- Plan files (plan_format.h states the layout) ---- */
 
+/* A built engine. */
 PG_MUST_USE pg_status pg_engine_save(const pg_engine *engine, const char *path);
 /* Errors name the path and what is wrong: no plan file at all (a TensorRT engine is recognised), another format
  * version, damage, and where. */
 PG_MUST_USE pg_status pg_engine_load(const char *path, pg_engine **out);
+/* Compares the checksums that are otherwise compared when weights are first used. */
+PG_MUST_USE pg_status pg_engine_check(pg_engine *engine);
 /* Whether a file begins as a plan file does; false for one that cannot be read. */
 bool pg_engine_is_plan(const char *path);
 

@@ -10,6 +10,12 @@ PG_MUST_USE pg_status pg_engine_take_profiles(pg_engine *engine, const pg_graph 
                                               const pg_shape_profile *profiles, size_t n_profiles);
 /* An input that is fed, not an initializer; NULL when there is none of that name. */
 const pg_value_info *pg_engine_find_input(const pg_graph *graph, pg_str name);
+/* How its sessions are made. */
+pg_native_options pg_engine_session_options(const pg_engine *engine, const pg_native_options *asked);
+/* Sets engine->net from the session of a build, and freezes that, unless it would take too much room. */
+void pg_engine_lower(pg_engine *engine);
+/* Whether only packed forms stand for a weight of such a network. */
+bool pg_engine_is_packed(const pg_weight *weight);
 /* Copies the session's layers into the engine. */
 void pg_engine_read_layers(pg_engine *engine, const pg_session *session);
 /* "no layer is called ...", with the nearest names. */

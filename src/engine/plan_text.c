@@ -47,7 +47,7 @@ static void put_layer(pg_json_writer *json, const pg_engine_layer *layer)
     pg_json_end_object(json);
 }
 
-void pg_engine_describe(const pg_engine *engine, pg_buf *out)
+void pg_engine_describe(const pg_engine *engine, const char *layout, pg_buf *out)
 {
     pg_json_writer json;
     pg_json_to_memory(&json, out, -1);
@@ -56,6 +56,7 @@ void pg_engine_describe(const pg_engine *engine, pg_buf *out)
     pg_json_field_str(&json, "precision", engine->precision);
     pg_json_field_i64(&json, "level", engine->level);
     pg_json_field_bool(&json, "version_compatible", engine->version_compatible);
+    pg_json_field_str(&json, "layout", pg_str_c(layout));
     pg_json_field_i64(&json, "workspace", (int64_t)engine->workspace);
     pg_json_field_i64(&json, "peak_bytes", (int64_t)engine->peak_bytes);
     pg_json_key(&json, "profiles");
@@ -181,6 +182,7 @@ static pg_status read_all(const reader *r, const pg_json *root)
     uint64_t level;
     PG_TRY(text(r, root, "name", &engine->name));
     PG_TRY(text(r, root, "precision", &engine->precision));
+    PG_TRY(text(r, root, "layout", &engine->layout));
     PG_TRY(count(r, root, "level", &level));
     PG_TRY(count(r, root, "workspace", &engine->workspace));
     PG_TRY(count(r, root, "peak_bytes", &engine->peak_bytes));

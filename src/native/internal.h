@@ -107,6 +107,11 @@ PG_MUST_USE pg_status pg_net_fold(pg_net *net);
 /* The same, but constant integers stay behind their DequantizeLinear nodes. */
 PG_MUST_USE pg_status pg_net_fold_but_codes(pg_net *net);
 void pg_net_free(pg_net *net);
+/* The main graph of an engine's file, which has been through the passes. */
+bool pg_net_is_lowered(const pg_net *net);
+/* There a node states pg_net_node.half and its tactic by these attributes. */
+#define PG_HALF_ATTR "pg_half"
+#define PG_TACTIC_ATTR "pg_tactic"
 /* Runs the passes (optimize/) that the session wants. */
 PG_MUST_USE pg_status pg_net_optimize(pg_net *net);
 
@@ -164,6 +169,12 @@ PG_MUST_USE pg_status pg_plan_run_node(pg_plan_node *node);
 
 /* ---- Session ---- */
 
+/* A form that a node has packed, for engines. */
+typedef struct pg_made_form {
+    pg_form form;
+    unsigned inputs; /* bit i: of input i */
+} pg_made_form;
+
 typedef struct pg_pool pg_pool;
 
 struct pg_session {
@@ -178,6 +189,8 @@ struct pg_session {
     void *room;                  /* of pg_op_room */
     uint64_t room_bytes, room_wanted;
     size_t names_made;
+    PG_VEC(pg_made_form) made; /* with options.for_engine */
+    bool frozen;               /* nodes use the forms they have */
 };
 
 /* Buffers that come back for reuse: freed memory is kept by size class until the pool goes. Buffers may

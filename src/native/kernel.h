@@ -41,7 +41,15 @@ enum pg_kernel_flags {
     /* The elements of a constant float32 input 1, or 2, may lie at any address: the kernel copies them. */
     PG_KERNEL_ANY_ADDRESS_1 = 8,
     PG_KERNEL_ANY_ADDRESS_2 = 16,
+    /* Constant input n is asked for in packed form only (ops/packed.h), so its elements may be missing. */
+    PG_KERNEL_PACKS_1 = 32,
+    PG_KERNEL_PACKS_2 = 64,
+    PG_KERNEL_PACKS_3 = 128,
 };
+static inline unsigned pg_kernel_packs(size_t input)
+{
+    return input >= 1 && input <= 3 ? (unsigned)PG_KERNEL_PACKS_1 << (input - 1) : 0u;
+}
 
 typedef struct pg_kernel {
     const char *domain; /* "" for ai.onnx */
@@ -75,9 +83,10 @@ struct pg_op {
     pg_tactic_id tactic; /* chosen for this layer; PG_TACTIC_RULE: the kernel decides */
     pg_tactic_id used;   /* in the last run */
     unsigned offers;     /* bits of what was possible then */
+    uint32_t place;      /* in the main plan, from 1; 0 elsewhere */
     pg_session *session;
 };
-enum { PG_IN_CONST = 1, PG_IN_LAST_USE = 2, PG_IN_CONSUMED = 4 };
+enum { PG_IN_CONST = 1, PG_IN_LAST_USE = 2, PG_IN_CONSUMED = 4, PG_IN_STORED = 8 };
 enum { PG_OUT_WANTED = 1 };
 
 /* Input as a tensor; NULL when it is omitted, beyond the node's inputs, not a tensor, or (in prepare) not
@@ -137,6 +146,11 @@ bool pg_op_in_file(const pg_op *op, size_t i);
 void pg_op_forget(const pg_op *op, size_t i);
 /* Constant input i gets elements at an aligned address. */
 PG_MUST_USE pg_status pg_op_align(const pg_op *op, size_t i);
+/* True for a constant whose elements an engine's file has in packed form only. */
+static inline bool pg_tensor_is_hollow(const pg_tensor *tensor)
+{
+    return tensor->data == NULL && tensor->buffer == NULL && pg_tensor_bytes(tensor) > 0;
+}
 /* Memory that all nodes share, each until another one asks; the size is noted with pg_op_room_size before,
  * in prepare, so that it is made once. NULL when there is none. */
 void pg_op_room_size(const pg_op *op, uint64_t bytes);

@@ -2,6 +2,7 @@
 #ifndef PG_NATIVE_NATIVE_H
 #define PG_NATIVE_NATIVE_H
 
+#include "native/forms.h"
 #include "native/tactic.h"
 #include "onnx/onnx.h"
 #include "tensor/value.h"
@@ -22,7 +23,11 @@ struct pg_native_options {
     bool bfloat16;                /* products with constant float32 factors round both factors to bfloat16 */
     bool float64;                 /* reference mode: every float32 and half tensor is computed in float64 */
     const pg_tactic_chooser *tactics; /* NULL: each kernel goes by its rule */
-    bool tuning; /* weights stay, so that tactics can be changed between runs (pg_session_choose) */
+    bool tuning;     /* weights stay, so that tactics can be changed between runs (pg_session_choose) */
+    bool for_engine; /* many runs are to come: every weight is packed when it is first needed, and stays */
+    /* The model is what pg_session_lower made of another session, and these are its forms; NULL otherwise. They outlive
+     * the session. */
+    const pg_forms *forms;
 };
 typedef struct pg_native_options pg_native_options;
 
@@ -59,6 +64,15 @@ pg_tactic_id pg_session_tactic(const pg_session *session, size_t layer);
 PG_MUST_USE pg_status pg_session_choose(pg_session *session, size_t layer, pg_tactic_id tactic);
 /* The layer whose error ended the last run; SIZE_MAX when there was none or it was no layer's. */
 size_t pg_session_failed_layer(const pg_session *session);
+/* With for_engine: from now on nodes use the forms of their weights that they have, and choose no others. */
+void pg_session_freeze(pg_session *session);
+/* The forms that it has packed; views that live as long as the session. The caller frees the array. */
+size_t pg_session_forms(const pg_session *session, pg_form **out);
+/* The main graph as it runs, after all passes: what pg_session_new makes the same plan of, given the forms. Weights whose
+ * forms have bytes are external, at the location PG_PACKED_LOCATION, and have no elements. PG_ERR_UNSUPPORTED when a
+ * constant cannot be written down. The session outlives the result. */
+#define PG_PACKED_LOCATION "packed"
+PG_MUST_USE pg_status pg_session_lower(const pg_session *session, pg_model **out);
 /* Most bytes of values held at once so far, or since the peak was forgotten; without weights. */
 uint64_t pg_session_peak_bytes(const pg_session *session);
 void pg_session_forget_peak(pg_session *session);

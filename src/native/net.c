@@ -29,6 +29,8 @@ const pg_value *pg_net_constant(const pg_net *net, pg_str name)
     pg_value *value = find_constant(net, name);
     if (value == NULL || value->kind != PG_VALUE_TENSOR)
         return value;
+    if (pg_tensor_is_hollow(&value->tensor))
+        return NULL;
     pg_status status = pg_weight_align(net->session->model, &value->tensor);
     const bool aligned = status == NULL;
     pg_status_drop(status); /* planning tries again, and tells */

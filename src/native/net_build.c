@@ -140,14 +140,36 @@ static bool may_stay(const pg_session *session, const pg_weight *weight)
            !session->options.float64;
 }
 
+/* An engine's file has only packed forms of some weights: type and dims are known, elements are not. */
+static bool is_packed(const pg_session *session, const pg_weight *weight)
+{
+    return session->options.forms != NULL && weight->storage == PG_STORED_EXTERNAL &&
+           pg_str_is(weight->location, PG_PACKED_LOCATION);
+}
+
+static pg_status hollow_weight(const pg_weight *weight, pg_tensor *out)
+{
+    if (weight->dtype == PG_STRING || weight->dtype == PG_UNDEFINED)
+        return pg_err(PG_ERR_INVALID, "weights of its type are never packed");
+    return pg_tensor_borrow(out, weight->dtype, weight->rank, weight->dims, NULL);
+}
+
+static pg_status load_weight(const pg_net *net, const pg_weight *weight, pg_tensor *out)
+{
+    const pg_model *model = net->session->model;
+    if (is_packed(net->session, weight))
+        return hollow_weight(weight, out);
+    return (may_stay(net->session, weight) ? pg_weight_view : pg_weight_load)(model, weight, out);
+}
+
 static pg_status add_weights(pg_net *net, const pg_graph *graph)
 {
     const pg_model *model = net->session->model;
     for (size_t i = 0; i < graph->n_weights; i++) {
         pg_tensor tensor;
         const pg_weight *weight = &graph->weights[i];
-        PG_TRY_CTX((may_stay(net->session, weight) ? pg_weight_view : pg_weight_load)(model, weight, &tensor),
-                   "initializer '%" PG_STR_FMT "'", PG_STR_ARG(weight->name));
+        PG_TRY_CTX(load_weight(net, weight, &tensor), "initializer '%" PG_STR_FMT "'",
+                   PG_STR_ARG(weight->name));
         PG_TRY(add_weight(net, graph->weights[i].name, tensor));
     }
     for (size_t i = 0; i < graph->n_sparse_weights; i++) {
@@ -236,6 +258,19 @@ static pg_status no_kernel(const pg_net_node *node)
                   PG_STR_ARG(onnx->name.len > 0 || onnx->n_outputs == 0 ? onnx->name : onnx->outputs[0]));
 }
 
+bool pg_net_is_lowered(const pg_net *net)
+{
+    return net->session->options.forms != NULL && net->outer == NULL && net->attrs == NULL;
+}
+
+static void read_half(const pg_net *net, pg_net_node *node)
+{
+    const pg_attr *attr = pg_net_is_lowered(net) ? pg_node_attr(&node->node, PG_HALF_ATTR) : NULL;
+    if (attr != NULL && attr->type == PG_ATTR_INT && attr->i > 0 && attr->i < PG_DTYPE_COUNT &&
+        pg_is_half((pg_dtype)attr->i))
+        node->half = (pg_dtype)attr->i;
+}
+
 static pg_status add_node(pg_net *net, const pg_node *onnx)
 {
     pg_net_node *node = PG_ARENA_NEW(&net->session->arena, pg_net_node);
@@ -245,11 +280,13 @@ static pg_status add_node(pg_net *net, const pg_node *onnx)
     node->opset = opset_of(net, onnx->domain);
     node->function = pg_model_find_function(net->session->model, onnx->domain, onnx->op_type, onnx->overload);
     if (node->function == NULL) {
-        if (!pg_str_is(onnx->domain, "pg")) /* the engine's own operators are for its passes */
+        /* The engine's own operators are for its passes, and for main graphs that they have been through. */
+        if (!pg_str_is(onnx->domain, "pg") || pg_net_is_lowered(net))
             node->kernel = pg_kernel_find(onnx->domain, onnx->op_type, node->opset);
         if (node->kernel == NULL)
             return no_kernel(node);
     }
+    read_half(net, node);
     node->position = net->nodes.len;
     PG_VEC_PUSH(&net->nodes, node);
     for (size_t i = 0; i < onnx->n_outputs; i++) {

@@ -240,11 +240,24 @@ pg_status pg_plan_prepare_node(pg_plan_node *planned)
     return status;
 }
 
+/* What the node has packed goes with its state. */
+static void forget_forms(const pg_plan_node *node)
+{
+    pg_session *session = node->op.session;
+    size_t kept = 0;
+    for (size_t i = 0; i < session->made.len && node->op.place != 0; i++)
+        if (session->made.items[i].form.node != node->op.place - 1)
+            session->made.items[kept++] = session->made.items[i];
+    if (node->op.place != 0)
+        session->made.len = kept;
+}
+
 void pg_plan_release_state(pg_plan_node *node)
 {
     if (node->op.state != NULL)
         (node->kernel->release != NULL ? node->kernel->release : free)(node->op.state);
     node->op.state = NULL;
+    forget_forms(node);
 }
 
 /* Choices are for the layers of the main graph; names of others repeat. */
@@ -252,7 +265,27 @@ static pg_tactic_id choice(const pg_net *net, const pg_node *node)
 {
     const pg_tactic_chooser *chooser = net->session->options.tactics;
     bool main_graph = net->outer == NULL && net->attrs == NULL;
+    const pg_attr *attr = pg_net_is_lowered(net) ? pg_node_attr(node, PG_TACTIC_ATTR) : NULL;
+    if (attr != NULL && attr->type == PG_ATTR_INT && attr->i > 0 && attr->i < PG_TACTICS)
+        return (pg_tactic_id)attr->i;
     return chooser != NULL && main_graph ? chooser->choose(chooser->context, node) : PG_TACTIC_RULE;
+}
+
+/* Constants without elements are for kernels that find them packed. */
+static pg_status check_hollow(const pg_plan_node *planned, bool prepared)
+{
+    const pg_op *op = &planned->op;
+    for (size_t i = 0; i < op->n_in; i++) {
+        const pg_tensor *tensor = pg_op_in(op, i);
+        if (tensor == NULL || !pg_op_in_const(op, i) || !pg_tensor_is_hollow(tensor))
+            continue;
+        if ((op->in_flags[i] & (prepared ? PG_IN_STORED : PG_IN_CONST)) == 0 ||
+            (!prepared && (planned->kernel->flags & pg_kernel_packs(i)) == 0))
+            return pg_op_err(op, PG_ERR_INVALID,
+                             "the engine's file has no elements of '%" PG_STR_FMT "'; build the engine again",
+                             PG_STR_ARG(op->node->inputs[i]));
+    }
+    return NULL;
 }
 
 static pg_status plan_node(pg_plan *plan, pg_net *net, pg_net_node *node, pg_plan_node *planned,
@@ -285,6 +318,10 @@ static pg_status plan_node(pg_plan *plan, pg_net *net, pg_net_node *node, pg_pla
         if (value != NULL && (value->n_uses > 0 || value->is_output || value->captured))
             out_flags[i] = PG_OUT_WANTED;
     }
+    if (net->session->plan == plan)
+        op->place = (uint32_t)(planned - plan->nodes) + 1;
+    if (net->session->options.forms != NULL)
+        PG_TRY(check_hollow(planned, false));
     PG_TRY(align_constants(planned));
     PG_TRY(plan_subgraphs(net, node, op));
     planned->half = node->half;
@@ -294,8 +331,10 @@ static pg_status plan_node(pg_plan *plan, pg_net *net, pg_net_node *node, pg_pla
          (planned->half == PG_BF16 && !net->session->options.no_optimization && pg_simd_best()->fast_bf16));
     op->tactic = choice(net, &node->node);
     PG_TRY(pg_plan_prepare_node(planned));
+    if (net->session->options.forms != NULL)
+        PG_TRY(check_hollow(planned, true));
     if (!net->session->options.no_optimization && !net->session->options.float64 &&
-        !net->session->options.tuning)
+        !net->session->options.tuning && !net->session->options.for_engine)
         drop_consumed(net, op);
     return NULL;
 }
@@ -306,7 +345,8 @@ pg_status pg_plan_build(pg_session *session, pg_net *net, pg_plan **out)
     plan->net = net;
     net->plan = plan;
     *out = plan; /* freed by the owner also when building fails */
-    PG_TRY(pg_net_optimize(net));
+    if (!pg_net_is_lowered(net))
+        PG_TRY(pg_net_optimize(net));
     remove_unneeded(net);
     plan->n_inputs = net->n_inputs;
     plan->n_outputs = net->n_outputs;
@@ -323,8 +363,12 @@ pg_status pg_plan_build(pg_session *session, pg_net *net, pg_plan **out)
     plan->outputs = PG_ARENA_ARRAY(&session->arena, pg_value *, net->n_outputs);
     for (size_t i = 0; i < net->n_outputs; i++) {
         plan->outputs[i] = resolve(net, net->outputs[i]);
-        if (pg_net_weights(net, net->outputs[i]) != NULL && plan->outputs[i]->kind == PG_VALUE_TENSOR)
-            PG_TRY(pg_weight_align(session->model, &plan->outputs[i]->tensor));
+        if (pg_net_weights(net, net->outputs[i]) == NULL || plan->outputs[i]->kind != PG_VALUE_TENSOR)
+            continue;
+        if (pg_tensor_is_hollow(&plan->outputs[i]->tensor))
+            return pg_err(PG_ERR_INVALID, "the engine's file has no elements of its output '%" PG_STR_FMT "'",
+                          PG_STR_ARG(net->outputs[i]));
+        PG_TRY(pg_weight_align(session->model, &plan->outputs[i]->tensor));
     }
     return NULL;
 }

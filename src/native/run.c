@@ -163,6 +163,8 @@ pg_status pg_plan_run(const pg_plan *plan)
             pg_plan_clear(plan);
             return name_node(status, &node->op);
         }
+        if (node->op.place != 0 && node->op.session->options.forms != NULL)
+            pg_forms_node_ran(node->op.session->options.forms, node->op.place - 1);
         for (uint32_t k = 0; k < node->n_release; k++)
             pg_value_deinit(&frame->values[node->release[k]]);
     }

@@ -36,6 +36,7 @@ pg_status pg_session_new(pg_model *model, const pg_native_options *options, pg_s
     session->model = pg_model_ref(model);
     if (options != NULL)
         session->options = *options;
+    session->frozen = session->options.forms != NULL;
     session->pool = pg_pool_new(session->options.max_bytes);
     pg_threads_set(session->options.threads);
     pg_net *net;
@@ -59,6 +60,7 @@ void pg_session_free(pg_session *session)
     pg_plan_free(session->plan);
     pg_arena_deinit(&session->arena);
     pg_pool_unref(session->pool);
+    PG_VEC_FREE(&session->made);
     free(session->room);
     pg_model_unref(session->model);
     free(session);
@@ -144,6 +146,11 @@ pg_status pg_session_run(pg_session *session, const pg_feed *feed, pg_feed *out)
     if (status != NULL)
         pg_feed_deinit(out);
     return status;
+}
+
+void pg_session_freeze(pg_session *session)
+{
+    session->frozen = true;
 }
 
 void pg_session_observe(pg_session *session, const pg_observer *observer)

@@ -9,6 +9,23 @@ bool pg_model_is_modified(const pg_model *model)
     return model->wire->edited;
 }
 
+void pg_model_edit_graph(pg_wire_message *root, pg_wire_message *graph)
+{
+    for (uint32_t i = 0; i < root->n_fields; i++)
+        if (root->fields[i].number == PG_PB_MODEL_GRAPH && root->fields[i].kind == PG_WIRE_BYTES)
+            root->fields[i].message = graph;
+}
+
+pg_status pg_model_edit(pg_arena *arena, const pg_model *model, pg_wire_message **out_root,
+                        pg_wire_message **out_graph)
+{
+    pg_wire_source source = {0};
+    PG_TRY(pg_wire_edit(arena, source, model->wire, out_root));
+    PG_TRY(pg_wire_edit(arena, source, model->graph->wire, out_graph));
+    pg_model_edit_graph(*out_root, *out_graph);
+    return NULL;
+}
+
 pg_status pg_model_from_wire(pg_arena *arena, pg_wire_message *root, const pg_model *base, const char *name,
                              pg_model **out)
 {

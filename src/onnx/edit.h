@@ -10,6 +10,11 @@
  * the arena, on failure too. `base` may be NULL; it gives path, data folder and mapped bytes. */
 PG_MUST_USE pg_status pg_model_from_wire(pg_arena *arena, pg_wire_message *root, const pg_model *base,
                                          const char *name, pg_model **out);
+/* Edited copies of the model's message and of its main graph's, which the first one holds. */
+PG_MUST_USE pg_status pg_model_edit(pg_arena *arena, const pg_model *model, pg_wire_message **out_root,
+                                    pg_wire_message **out_graph);
+/* Puts a main graph in the place of the old one. */
+void pg_model_edit_graph(pg_wire_message *root, pg_wire_message *graph);
 /* False while the model is what its file holds. */
 bool pg_model_is_modified(const pg_model *model);
 

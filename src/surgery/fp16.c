@@ -302,7 +302,7 @@ static pg_status emit_model(pg_fp16 *pass, pg_wire_message **out_root)
     pg_wire_message *graph, *root;
     PG_TRY(pg_wire_edit(pass->arena, (pg_wire_source){0}, pass->model->wire, &root));
     PG_TRY(emit_graph(pass, pass->model->graph, &graph));
-    pg_surgery_set_graph(root, graph);
+    pg_model_edit_graph(root, graph);
     pg_wire_remove(root, PG_PB_MODEL_FUNCTION);
     for (size_t i = 0; i < pass->model->n_functions; i++) {
         pg_wire_message *function;

@@ -383,7 +383,7 @@ static pg_status rewrite(pass *p, pg_wire_message **out_root)
     list_tensors(p);
     count_reads(p, graph);
     choose_nodes(p);
-    PG_TRY(pg_surgery_edit_graph(p->arena, p->model, out_root, &p->graph));
+    PG_TRY(pg_model_edit(p->arena, p->model, out_root, &p->graph));
     p->contrib = pg_model_opset(p->model, PG_STR_EMPTY) < CHANNELS_SINCE;
     if (p->contrib && pg_model_opset(p->model, PG_STR(CONTRIB)) == 0)
         pg_build_opset(p->arena, *out_root, CONTRIB, 1);

@@ -316,7 +316,7 @@ pg_status pg_cutter_single(const pg_cutter *cutter, const pg_node *node, pg_str 
     }
     add_reads(&cut_, node, inputs, n_inputs);
     add_outputs(&cut_, node);
-    pg_surgery_set_graph(root, cut_.graph);
+    pg_model_edit_graph(root, cut_.graph);
     if (cutter->model->ir_version == 0)
         pg_wire_add_int(&arena, root, PG_PB_MODEL_IR_VERSION, DEFAULT_IR);
     return pg_surgery_finish(&arena, root, cutter->model, out);
@@ -403,6 +403,6 @@ pg_status pg_cutter_range(const pg_cutter *cutter, size_t begin, size_t end, pg_
     }
     cut_.graph = pg_build_graph(&arena, pg_arena_cstr(&arena, cutter->model->graph->name));
     fill_range(&cut_, begin, end);
-    pg_surgery_set_graph(root, cut_.graph);
+    pg_model_edit_graph(root, cut_.graph);
     return pg_surgery_finish(&arena, root, cutter->model, out);
 }

@@ -106,6 +106,11 @@ static pg_status show_plan(const inspect_args *args, const pg_trt_text_options *
     pg_buf text = {0};
     PG_LOG_INFO("Loading engine from %s", args->model.path);
     PG_TRY(pg_engine_load(args->model.path, &engine));
+    pg_status status = pg_engine_check(engine);
+    if (status != NULL) {
+        pg_engine_unref(engine);
+        return status;
+    }
     pg_engine_text(engine, &(pg_engine_text_options){show->layers, show->attrs, show->weights}, &text);
     PG_LOG_INFO("==== TensorRT Engine ====\n%s", pg_buf_cstr(&text));
     pg_buf_deinit(&text);

@@ -1,5 +1,6 @@
 """Engines of the built-in engine: built, saved, looked at and run."""
 
+import os
 import struct
 import subprocess
 import unittest
@@ -128,11 +129,37 @@ class Engines(Case):
                                 ("other", b"ftrt" + good[4:], "TensorRT"),
                                 ("newer", good[:8] + b"\x09" + good[9:], "of format 9"),
                                 ("header", good[:30] + b"\xff" + good[31:], "the checksum of its header"),
-                                ("text", good[:140] + b"\x00" + good[141:], "the checksum of its description"),
-                                ("weights", good[:-9999] + bytes([good[-9999] ^ 1]) + good[-9998:], "the checksum of its weights")):
+                                ("text", good[:300] + b"\x00" + good[301:], "the checksum of its description"),
+                                ("weights", good[:-9999] + bytes([good[-9999] ^ 1]) + good[-9998:], "the checksum of packed weights ('matrix' of layer 0)")):
             with self.subTest(name):
                 (self.folder / "bad.engine").write_bytes(bad)
                 self.assertIn(part, self.run_it("run", "bad.engine", "--trt", rc=1).err)
+
+    def test_damage_has_a_place(self):
+        (self.folder / "m.onnx").write_bytes(big_model())
+        self.build()
+        good = (self.folder / "m.engine").read_bytes()
+        for size in (0, 7, 12, 100, 300, len(good) - 1):
+            with self.subTest(size):
+                (self.folder / "bad.engine").write_bytes(good[:size])
+                err = self.run_it("inspect", "model", "bad.engine", rc=1).err
+                self.assertTrue("byte" in err or size < 8, err)
+
+    def test_packed_for_another_processor(self):
+        (self.folder / "m.onnx").write_bytes(big_model())
+        self.build()
+        words = ("run", "m.engine", "--trt", "--save-outputs", "o.json")
+        env = {**os.environ, "POLYGRAPHY_SIMD": "base"}
+        done = polygraphy(*words, cwd=self.folder, env=env)
+        self.assertEqual(done.rc, 1)
+        self.assertIn("and this program packs for 'base-1' here", done.err)
+        self.assertEqual(polygraphy("inspect", "model", "m.engine", cwd=self.folder, env=env).rc, 0)
+
+    def test_weights_are_not_stored_twice(self):
+        (self.folder / "m.onnx").write_bytes(big_model())
+        self.build()
+        model, plan = (self.folder / "m.onnx").stat().st_size, (self.folder / "m.engine").stat().st_size
+        self.assertTrue(plan < model * 1.1 + 20000, (model, plan))
 
     def test_every_damaged_byte_is_found(self):
         self.build()

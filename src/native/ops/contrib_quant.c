@@ -58,6 +58,6 @@ static pg_status run_dynamic_matmul(pg_op *op)
 
 const pg_kernel pg_kernels_contrib_quant[] = {
     {"com.microsoft", "DynamicQuantizeMatMul", 1, 0, run_dynamic_matmul, prepare_dynamic_matmul,
-     quant_packed_free, 0},
+     quant_packed_free, PG_KERNEL_PACKS_1},
     {0},
 };

@@ -17,7 +17,8 @@ typedef struct conv_state {
     packed_weights packed;
     const float *scale;               /* of the weights of each output channel, or NULL */
     bool fits_winograd, may_winograd; /* by weights and window; and nothing else was chosen */
-    conv_winograd *winograd;
+    conv_winograd winograd;
+    packed_weights transformed; /* for it */
     bool takes_onednn, use_onednn;
     conv_onednn onednn;
 } conv_state;
@@ -26,7 +27,7 @@ static void release_conv(void *state)
 {
     conv_state *s = state;
     conv_onednn_free(&s->onednn);
-    conv_winograd_free(s->winograd);
+    packed_free(&s->transformed);
     packed_free(&s->packed);
     free(s);
 }
@@ -40,6 +41,14 @@ static pg_status describe(const pg_op *op, const pg_tensor *w, pg_dtype dtype, c
     return conv_weights_describe(op, w, groups, dtype, out);
 }
 
+/* Winograd's products are of float32, also beside plain ones of bfloat16, which are no faster. */
+static conv_weights wide_weights(const conv_weights *weights, pg_dtype dtype)
+{
+    conv_weights wide = *weights;
+    wide.dtype = dtype;
+    return wide;
+}
+
 static pg_status may_winograd(const pg_op *op, const conv_weights *weights, const pg_tensor *w, bool *out)
 {
     nn_window window;
@@ -49,8 +58,7 @@ static pg_status may_winograd(const pg_op *op, const conv_weights *weights, cons
     if (options->no_optimization || options->float64)
         return NULL;
     PG_TRY(nn_window_read(op, n, weights->kernel + NN_SPATIAL - n, &window));
-    conv_weights wide = *weights; /* its products of float32 are no slower than plain ones of bfloat16 */
-    wide.dtype = w->dtype;
+    conv_weights wide = wide_weights(weights, w->dtype);
     *out = conv_winograd_fits(&wide, &window);
     return NULL;
 }
@@ -85,13 +93,13 @@ static pg_status pack(pg_op *op, conv_state *state, const pg_tensor *w, const vo
 }
 
 /* Which of its tactics the weights are for. */
-static pg_status take_tactic(const pg_op *op, conv_state *made)
+static pg_status take_tactic(const pg_op *op, const pg_tensor *w, conv_state *made)
 {
     const pg_tactic_id chosen = op->tactic;
-    made->takes_onednn = conv_onednn_takes(op, &made->weights);
-    made->use_onednn = chosen == PG_TACTIC_RULE
-                           ? made->scale == NULL && conv_onednn_wanted(op, &made->weights)
-                           : chosen == PG_TACTIC_ONEDNN && made->takes_onednn;
+    made->takes_onednn = !pg_tensor_is_hollow(w) && conv_onednn_takes(op, &made->weights);
+    made->use_onednn = chosen == PG_TACTIC_RULE ? made->takes_onednn && made->scale == NULL &&
+                                                      conv_onednn_wanted(op, &made->weights)
+                                                : chosen == PG_TACTIC_ONEDNN && made->takes_onednn;
     made->may_winograd = made->fits_winograd && !made->use_onednn &&
                          (chosen == PG_TACTIC_RULE || chosen == PG_TACTIC_WINOGRAD);
     const conv_way way = chosen == PG_TACTIC_TAPS     ? CONV_BY_TAPS
@@ -123,44 +131,79 @@ static unsigned offers(const conv_state *state, const conv_job *job, pg_act act)
     return bits;
 }
 
+/* The same for Winograd's products. */
+static pg_status transform(pg_op *op, conv_state *state, const pg_tensor *w)
+{
+    void *room;
+    bool fresh;
+    if (state->transformed.memory == NULL)
+        pg_op_room_free(op);
+    PG_TRY(packed_room(op, &state->transformed, &room, &fresh));
+    if (fresh) {
+        conv_weights wide = wide_weights(&state->weights, w->dtype);
+        PG_TRY(conv_winograd_pack(op, &state->winograd, &wide, w, state->scale, room));
+        packed_filled(op, &state->transformed);
+    }
+    state->winograd.packed = room;
+    return NULL;
+}
+
+static const char *form_name(const conv_weights *weights)
+{
+    static const char *const names[] = {
+        [CONV_BY_TAPS] = "taps", [CONV_BY_GATHERING] = "gather", [CONV_DEPTHWISE] = "depthwise"};
+    return weights->dtype == PG_BF16 ? weights->way == CONV_BY_TAPS ? "taps bfloat16" : "gather bfloat16"
+                                     : names[weights->way];
+}
+
+static pg_status begin_forms(pg_op *op, conv_state *state, const pg_tensor *w)
+{
+    const void *packed;
+    PG_TRY(packed_begin(op, form_name(&state->weights), state->use_onednn ? 0 : 1u << 1,
+                        state->weights.packed_bytes, PACKED_MAY_WAIT, &state->packed));
+    if (state->may_winograd) {
+        uint64_t bytes;
+        conv_weights wide = wide_weights(&state->weights, w->dtype);
+        conv_winograd_describe(&wide, &state->winograd, &bytes);
+        PG_TRY(packed_begin(op, "winograd", 1u << 1, bytes, PACKED_AT_ONCE, &state->transformed));
+    }
+    return packed_is_due(&state->packed) && !state->may_winograd ? pack(op, state, w, &packed) : NULL;
+}
+
 static pg_status prepare_conv(pg_op *op)
 {
     const pg_tensor *w = pg_op_in(op, 1);
     if (w == NULL)
         return NULL;
     conv_state made = {0};
-    const void *packed;
     const bool halves = op->bf16_factors && w->dtype == PG_F32;
     PG_TRY(describe(op, w, halves ? PG_BF16 : w->dtype, &made.weights));
     PG_TRY(read_scale(op, &made.weights, &made.scale));
     PG_TRY(may_winograd(op, &made.weights, w, &made.fits_winograd));
-    PG_TRY(take_tactic(op, &made));
+    PG_TRY(take_tactic(op, w, &made));
     if (made.use_onednn || halves) /* oneDNN's primitives are made from the weights when shapes are known */
         PG_TRY(pg_op_align(op, 1));
     conv_state *state = PG_NEW(conv_state);
     *state = made;
     op->state = state;
-    packed_begin(op, made.use_onednn ? 0 : 1u << 1, made.weights.packed_bytes, &state->packed);
-    return packed_is_due(&state->packed) && !made.may_winograd ? pack(op, state, w, &packed) : NULL;
+    return begin_forms(op, state, w);
 }
 
 /* The form of the weights for this input, made when it is first wanted. */
 static pg_status choose_form(pg_op *op, conv_state *state, const pg_tensor *w, conv_job *job,
                              const conv_winograd **out)
 {
+    const bool chosen = op->tactic == PG_TACTIC_WINOGRAD,
+               can = state->may_winograd && conv_winograd_takes(job);
+    bool wanted = can && state->packed.state != PACKED_NOT_YET && (chosen || conv_winograd_pays(job));
+    if (op->session->frozen && (wanted ? &state->transformed : &state->packed)->memory == NULL &&
+        (wanted ? &state->packed : &state->transformed)->memory != NULL)
+        wanted = can && !wanted;
     *out = NULL;
-    const bool chosen = op->tactic == PG_TACTIC_WINOGRAD;
-    if (!state->may_winograd || state->packed.state == PACKED_NOT_YET ||
-        !(chosen ? conv_winograd_takes(job) : conv_winograd_pays(job)))
+    if (!wanted)
         return pack(op, state, w, &job->packed);
-    if (state->winograd == NULL) {
-        conv_weights wide = state->weights;
-        wide.dtype = w->dtype;
-        pg_op_room_free(op);
-        PG_TRY(conv_winograd_new(op, &wide, w, state->scale, &state->winograd));
-        pg_op_forget(op, 1);
-    }
-    *out = state->winograd;
+    PG_TRY(transform(op, state, w));
+    *out = &state->winograd;
     return NULL;
 }
 
@@ -256,8 +299,7 @@ static pg_status run_packed(pg_op *op, conv_state *state, const pg_tensor *w, co
     if (winograd == NULL)
         return run_sums(op, job);
     op->used = PG_TACTIC_WINOGRAD;
-    conv_weights wide = state->weights;
-    wide.dtype = PG_F32;
+    conv_weights wide = wide_weights(&state->weights, PG_F32);
     conv_job wide_job = *job;
     wide_job.weights = &wide;
     return conv_winograd_run(op, winograd, &wide_job);
@@ -304,13 +346,15 @@ static pg_status run_conv(pg_op *op)
 }
 
 enum { FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_LAYOUT };
-#define CONV(domain, name)                                                                        \
-    {                                                                                             \
-        domain, name, 1, 0, run_conv, prepare_conv, release_conv, FLAGS | PG_KERNEL_ANY_ADDRESS_1 \
+#define CONV(domain, name)                                        \
+    {                                                             \
+        domain, name, 1, 0, run_conv, prepare_conv, release_conv, \
+            FLAGS | PG_KERNEL_ANY_ADDRESS_1 | PG_KERNEL_PACKS_1   \
     }
-#define TRANSPOSED(domain, name)                                                                      \
-    {                                                                                                 \
-        domain, name, 1, 0, conv_transpose_run, conv_transpose_prepare, conv_transpose_release, FLAGS \
+#define TRANSPOSED(domain, name)                                                                \
+    {                                                                                           \
+        domain, name, 1, 0, conv_transpose_run, conv_transpose_prepare, conv_transpose_release, \
+            FLAGS | PG_KERNEL_PACKS_1                                                           \
     }
 const pg_kernel pg_kernels_conv[] = {
     CONV("", "Conv"),

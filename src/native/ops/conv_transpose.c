@@ -9,6 +9,7 @@
 #include "base/threads.h"
 #include "native/gemm.h"
 #include "native/ops/nn.h"
+#include "native/ops/packed.h"
 
 typedef struct transposed_weights {
     pg_dtype dtype;
@@ -17,6 +18,7 @@ typedef struct transposed_weights {
     bool joined;        /* few channels: one packed matrix of in x (taps * out), per group */
     uint64_t tap_bytes; /* else, and of the joined one: bytes of a packed matrix */
     void *packed;       /* [groups][taps] of in_per_group x out_per_group; [groups] when joined */
+    packed_weights kept;
 } transposed_weights;
 
 enum { NARROW = 8 }; /* output channels per group below which the taps are joined */
@@ -85,8 +87,25 @@ static void pack(const transposed_weights *t, const pg_tensor *w, void *scratch)
 void conv_transpose_release(void *state)
 {
     transposed_weights *t = state;
-    free(t->packed);
+    packed_free(&t->kept);
     free(t);
+}
+
+/* Constant weights are packed when the session is made, unless an engine has them. */
+static pg_status packed_once(pg_op *op, transposed_weights *t, const pg_tensor *w)
+{
+    bool fresh;
+    PG_TRY(packed_room(op, &t->kept, &t->packed, &fresh));
+    if (!fresh)
+        return NULL;
+    void *scratch =
+        nn_alloc((uint64_t)t->in_per_group * t->out_per_group * t->taps * nn_float_size(t->dtype));
+    if (scratch == NULL)
+        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory to pack weights");
+    pack(t, w, scratch);
+    free(scratch);
+    packed_filled(op, &t->kept);
+    return NULL;
 }
 
 pg_status conv_transpose_prepare(pg_op *op)
@@ -97,21 +116,11 @@ pg_status conv_transpose_prepare(pg_op *op)
     if (w == NULL)
         return NULL;
     PG_TRY(describe(op, w, &t, &bytes));
-    t.packed = nn_alloc(bytes);
-    void *scratch = nn_alloc((uint64_t)t.in_per_group * t.out_per_group * t.taps * nn_float_size(t.dtype));
-    if (t.packed == NULL || scratch == NULL) {
-        free(t.packed);
-        free(scratch);
-        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
-                         (unsigned long long)bytes);
-    }
-    pack(&t, w, scratch);
-    free(scratch);
+    PG_TRY(packed_begin(op, "transposed", 1u << 1, bytes, PACKED_AT_ONCE, &t.kept));
     transposed_weights *state = PG_NEW(transposed_weights);
     *state = t;
     op->state = state;
-    pg_op_consume(op, 1);
-    return NULL;
+    return packed_is_due(&state->kept) ? packed_once(op, state, w) : NULL;
 }
 
 /* ---- Sizes ---- */
@@ -309,7 +318,7 @@ pg_status conv_transpose_run(pg_op *op)
     PG_TRY(nn_need_floats(op, 2));
     const pg_tensor *x = pg_op_in(op, 0), *w = pg_op_in(op, 1), *bias = pg_op_in(op, 2);
     transposed_weights now;
-    const transposed_weights *t = op->state;
+    transposed_weights *t = op->state;
     if (w->layout != PG_ROW_MAJOR)
         PG_TRY(nn_layout(op, 1, PG_ROW_MAJOR, &w));
     if (t == NULL) {
@@ -321,6 +330,8 @@ pg_status conv_transpose_run(pg_op *op)
             pg_op_scratch(op, (uint64_t)now.in_per_group * now.out_per_group * now.taps * 8 + 64, &scratch));
         pack(&now, w, scratch);
         t = &now;
+    } else {
+        PG_TRY(packed_once(op, t, w));
     }
     rows_job job = {.t = t, .channels_in = t->groups * t->in_per_group};
     job.channels_out = t->groups * t->out_per_group;

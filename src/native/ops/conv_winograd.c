@@ -84,44 +84,35 @@ static void collect_planes(const conv_weights *w, const char *from, const float 
         }
 }
 
-pg_status conv_winograd_new(const pg_op *op, const conv_weights *w, const pg_tensor *tensor,
-                            const float *scale, conv_winograd **out)
+void conv_winograd_describe(const conv_weights *w, conv_winograd *out, uint64_t *bytes)
 {
-    conv_winograd made = {.height = samples_for(w->kernel[1]), .width = samples_for(w->kernel[2])};
-    const size_t samples = made.height * made.width;
-    const uint64_t count = (uint64_t)w->out_channels * w->in_per_group;
-    made.stride = (pg_gemm_packed_bytes(PG_F32, w->in_per_group, w->out_channels) + 63) / 64 * 64;
-    made.packed = nn_alloc(made.stride * samples);
-    float *planes = nn_alloc(count * (w->taps + 1) * sizeof *planes);
-    if (made.packed == NULL || planes == NULL) {
-        free(made.packed);
-        free(planes);
-        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
-                         (unsigned long long)(made.stride * samples));
-    }
-    transform_job job = {.winograd = &made, .w = w, .planes = planes, .rows = {{1}}, .columns = {{1}}};
-    if (made.height > 1)
-        weight_factors(made.height, (size_t)w->kernel[1], job.rows);
-    if (made.width > 1)
-        weight_factors(made.width, (size_t)w->kernel[2], job.columns);
-    collect_planes(w, tensor->data, scale, planes);
-    float *sample = planes + w->taps * count;
-    for (size_t s = 0; s < samples; s++) {
-        transform_sample(&job, s, sample);
-        pg_gemm_pack(PG_F32, w->in_per_group, w->out_channels, sample, w->in_per_group, true, 1,
-                     made.packed + s * made.stride);
-    }
-    free(planes);
-    *out = PG_NEW(conv_winograd);
-    **out = made;
-    return NULL;
+    *out = (conv_winograd){.height = samples_for(w->kernel[1]), .width = samples_for(w->kernel[2])};
+    out->stride = (pg_gemm_packed_bytes(PG_F32, w->in_per_group, w->out_channels) + 63) / 64 * 64;
+    *bytes = out->stride * out->height * out->width;
 }
 
-void conv_winograd_free(conv_winograd *winograd)
+pg_status conv_winograd_pack(const pg_op *op, const conv_winograd *winograd, const conv_weights *w,
+                             const pg_tensor *tensor, const float *scale, char *out)
 {
-    if (winograd != NULL)
-        free(winograd->packed);
-    free(winograd);
+    const uint64_t count = (uint64_t)w->out_channels * w->in_per_group;
+    float *planes = nn_alloc(count * (w->taps + 1) * sizeof *planes);
+    if (planes == NULL)
+        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu weights to transform",
+                         (unsigned long long)(count * w->taps));
+    transform_job job = {.winograd = winograd, .w = w, .planes = planes, .rows = {{1}}, .columns = {{1}}};
+    if (winograd->height > 1)
+        weight_factors(winograd->height, (size_t)w->kernel[1], job.rows);
+    if (winograd->width > 1)
+        weight_factors(winograd->width, (size_t)w->kernel[2], job.columns);
+    collect_planes(w, tensor->data, scale, planes);
+    float *sample = planes + w->taps * count;
+    for (size_t s = 0; s < winograd->height * winograd->width; s++) {
+        transform_sample(&job, s, sample);
+        pg_gemm_pack(PG_F32, w->in_per_group, w->out_channels, sample, w->in_per_group, true, 1,
+                     out + s * winograd->stride);
+    }
+    free(planes);
+    return NULL;
 }
 
 /* ---- Tiles ---- */

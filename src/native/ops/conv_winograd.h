@@ -13,7 +13,7 @@
 typedef struct conv_winograd {
     size_t height, width; /* samples of a tile */
     uint64_t stride;      /* bytes from the packed weights of one sample to the next */
-    char *packed;
+    const char *packed;
 } conv_winograd;
 
 /* True when a convolution of such weights and window may be done this way. */
@@ -21,11 +21,12 @@ bool conv_winograd_fits(const conv_weights *weights, const nn_window *window);
 /* True when it can be done for these shapes and paddings; and when there are enough results for it to pay. */
 bool conv_winograd_takes(const conv_job *job);
 bool conv_winograd_pays(const conv_job *job);
-/* Transforms and packs the weights of a convolution that fits, at any address, each output channel times its
- * scale (NULL: 1). */
-PG_MUST_USE pg_status conv_winograd_new(const pg_op *op, const conv_weights *weights, const pg_tensor *w,
-                                        const float *scale, conv_winograd **out);
-void conv_winograd_free(conv_winograd *winograd); /* NULL is fine */
+/* Sizes for the weights of a convolution that fits; *bytes: of all its packed weights. */
+void conv_winograd_describe(const conv_weights *weights, conv_winograd *out, uint64_t *bytes);
+/* Transforms and packs the weights, at any address, each output channel times its scale (NULL: 1). */
+PG_MUST_USE pg_status conv_winograd_pack(const pg_op *op, const conv_winograd *winograd,
+                                         const conv_weights *weights, const pg_tensor *w, const float *scale,
+                                         char *out);
 /* The input is channels-last; `job->packed` is not looked at. Asks for scratch memory. */
 PG_MUST_USE pg_status conv_winograd_run(pg_op *op, const conv_winograd *winograd, const conv_job *job);
 

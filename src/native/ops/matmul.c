@@ -201,7 +201,8 @@ static pg_status new_state(pg_op *op, const pg_tensor *b, size_t k, size_t n, si
     PG_TRY(room_for(op, made.dtype, k, n, count, &made.stride, &bytes));
     if (made.dtype == PG_BF16)
         PG_TRY(pg_op_align(op, 1));
-    packed_begin(op, 1u << 1, bytes, &made.packed);
+    PG_TRY(packed_begin(op, made.dtype == PG_BF16 ? "bfloat16" : "matrix", 1u << 1, bytes, PACKED_MAY_WAIT,
+                        &made.packed));
     *out = PG_NEW(packed_b);
     **out = made;
     op->state = *out;
@@ -510,7 +511,7 @@ static pg_status run_gemm(pg_op *op)
     return NULL;
 }
 
-enum { FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_ADDRESS_1 };
+enum { FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_ADDRESS_1 | PG_KERNEL_PACKS_1 };
 const pg_kernel pg_kernels_matmul[] = {
     {"", "MatMul", 1, 0, run_matmul, prepare_matmul, release_packed, FLAGS},
     {"pg", "FusedMatMul", 1, 0, run_fused_matmul, prepare_matmul, release_packed, FLAGS},

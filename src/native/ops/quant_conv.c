@@ -39,9 +39,7 @@ static const quant_roles *roles_of(const pg_op *op)
 static void release_conv(void *state)
 {
     quant_conv_state *s = state;
-    free(s->packed.data);
-    free(s->packed.sums);
-    free(s->packed.zeros);
+    quant_packed_deinit(&s->packed);
     free(s);
 }
 
@@ -62,25 +60,17 @@ static pg_status quant_conv_prepare(pg_op *op)
         (pg_op_in_value(op, roles->b_zero) == NULL && roles->b_zero < op->n_in &&
          op->node->inputs[roles->b_zero].len > 0))
         return NULL; /* not constant */
-    quant_conv_state s = {0};
-    int32_t *zeros;
-    PG_TRY(describe(op, w, &s.weights));
-    const size_t columns = s.weights.out_channels;
-    PG_TRY(quant_packed_zeros(op, roles, columns, &zeros));
-    s.packed.data = nn_alloc(s.weights.packed_bytes);
-    if (s.packed.data == NULL)
-        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
-                         (unsigned long long)s.weights.packed_bytes);
-    s.packed.sums = pg_calloc(columns, sizeof *s.packed.sums);
-    if (zeros != NULL) {
-        s.packed.zeros = pg_calloc(pg_gemm_whole_columns(columns), sizeof *zeros);
-        memcpy(s.packed.zeros, zeros, pg_gemm_whole_columns(columns) * sizeof *zeros);
-    }
-    conv_weights_pack_codes(&s.weights, w, s.packed.data, s.packed.sums);
+    conv_weights weights;
+    bool fresh;
+    PG_TRY(describe(op, w, &weights));
     quant_conv_state *state = PG_NEW(quant_conv_state);
-    *state = s;
+    state->weights = weights;
     op->state = state;
-    pg_op_consume(op, roles->b);
+    PG_TRY(quant_packed_begin(op, roles, weights.packed_bytes, weights.out_channels, &state->packed, &fresh));
+    if (!fresh)
+        return NULL;
+    conv_weights_pack_codes(&state->weights, w, state->packed.data, state->packed.sums);
+    packed_filled(op, &state->packed.kept);
     return NULL;
 }
 
@@ -122,6 +112,8 @@ static pg_status quant_conv_run(pg_op *op)
         PG_TRY(nn_layout(op, roles->b, PG_ROW_MAJOR, &w));
         PG_TRY(pack_now(op, roles, w, &now));
         state = &now;
+    } else {
+        PG_TRY(quant_packed_ready(op, &state->packed));
     }
     conv_weights weights = state->weights;
     weights.dtype = x->dtype;
@@ -153,10 +145,10 @@ static pg_status quant_conv_run(pg_op *op)
     return NULL;
 }
 
-enum { FLAGS = PG_KERNEL_ANY_LAYOUT };
+enum { LAYOUT = PG_KERNEL_ANY_LAYOUT };
 const pg_kernel pg_kernels_quant_conv[] = {
-    {"", "ConvInteger", 10, 0, quant_conv_run, quant_conv_prepare, release_conv, FLAGS},
-    {"", "QLinearConv", 10, 0, quant_conv_run, quant_conv_prepare, release_conv, FLAGS},
-    {"pg", "QConv", 1, 0, quant_conv_run, quant_conv_prepare, release_conv, FLAGS},
+    {"", "ConvInteger", 10, 0, quant_conv_run, quant_conv_prepare, release_conv, LAYOUT | PG_KERNEL_PACKS_1},
+    {"", "QLinearConv", 10, 0, quant_conv_run, quant_conv_prepare, release_conv, LAYOUT | PG_KERNEL_PACKS_3},
+    {"pg", "QConv", 1, 0, quant_conv_run, quant_conv_prepare, release_conv, LAYOUT | PG_KERNEL_PACKS_3},
     {0},
 };

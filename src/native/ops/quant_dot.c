@@ -1,6 +1,7 @@
 #include "native/ops/quant_dot.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
 
@@ -36,6 +37,45 @@ pg_status quant_packed_zeros(pg_op *op, const quant_roles *roles, size_t columns
     }
     *out = any ? zeros : NULL;
     return NULL;
+}
+
+pg_status quant_packed_begin(pg_op *op, const quant_roles *roles, uint64_t bytes, size_t columns,
+                             quant_packed *out, bool *fresh)
+{
+    const uint64_t codes = (bytes + 63) / 64 * 64;
+    int32_t *zeros;
+    void *room;
+    *out = (quant_packed){0};
+    PG_TRY(quant_packed_zeros(op, roles, columns, &zeros));
+    PG_TRY(packed_begin(op, "codes", 1u << roles->b, codes + columns * sizeof(int32_t), PACKED_AT_ONCE,
+                        &out->kept));
+    *fresh = false;
+    if (out->kept.state == PACKED_STORED) /* checked when it is first read */
+        room = out->kept.memory;
+    else
+        PG_TRY(packed_room(op, &out->kept, &room, fresh));
+    out->data = room;
+    out->sums = (int32_t *)((char *)room + codes);
+    if (*fresh)
+        memset(out->sums, 0, columns * sizeof(int32_t));
+    if (zeros != NULL) {
+        out->zeros = pg_calloc(pg_gemm_whole_columns(columns), sizeof *zeros);
+        memcpy(out->zeros, zeros, pg_gemm_whole_columns(columns) * sizeof *zeros);
+    }
+    return NULL;
+}
+
+pg_status quant_packed_ready(const pg_op *op, quant_packed *packed)
+{
+    bool fresh;
+    void *room;
+    return packed_room(op, &packed->kept, &room, &fresh);
+}
+
+void quant_packed_deinit(quant_packed *packed)
+{
+    packed_free(&packed->kept);
+    free(packed->zeros);
 }
 
 pg_status quant_terms(const pg_op *op, const quant_roles *roles, const quant_packed *b, size_t columns,

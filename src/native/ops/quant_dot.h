@@ -14,6 +14,7 @@
 #define PG_NATIVE_OPS_QUANT_DOT_H
 
 #include "native/gemm.h"
+#include "native/ops/packed.h"
 #include "native/ops/quant.h"
 
 /* Which input is what; QUANT_NONE for what the operator does not have. */
@@ -26,6 +27,7 @@ typedef struct quant_roles {
 
 /* B packed, with what zero points need. */
 typedef struct quant_packed {
+    packed_weights kept; /* of constant B: data and sums */
     void *data;
     int32_t *sums;  /* of each column's packed codes */
     int32_t *zeros; /* of packed codes; NULL when all are 0 */
@@ -52,6 +54,13 @@ PG_MUST_USE pg_status quant_scalar(pg_op *op, uint8_t role, float *out);
 PG_MUST_USE pg_status quant_terms(const pg_op *op, const quant_roles *roles, const quant_packed *b,
                                   size_t columns, size_t k, int32_t zero_a, int32_t *terms);
 
+/* Constant B of `columns` columns in `bytes` of packed codes: begins, copies the zero points; *room where codes and sums
+ * lie, *fresh as in packed_room. */
+PG_MUST_USE pg_status quant_packed_begin(pg_op *op, const quant_roles *roles, uint64_t bytes, size_t columns,
+                                         quant_packed *out, bool *fresh);
+/* Before each run. */
+PG_MUST_USE pg_status quant_packed_ready(const pg_op *op, quant_packed *packed);
+void quant_packed_deinit(quant_packed *packed);
 void quant_packed_free(void *state); /* the state of quant_matmul_prepare */
 /* A product of 8-bit matrices in the way of MatMul, or with the attributes transA and transB of Gemm. *done is
  * false when zero points are spread in a way that this does not do. */

@@ -30,8 +30,7 @@ static pg_small_matrix matrix_of(const pg_tensor *b, size_t index, size_t k, siz
 pg_status quant_matmul_prepare(pg_op *op, const quant_roles *roles)
 {
     const pg_tensor *b = quant_in(op, roles->b);
-    bool trans_a, trans_b;
-    int32_t *zeros;
+    bool trans_a, trans_b, fresh;
     PG_TRY(read_transposed(op, &trans_a, &trans_b));
     if (b == NULL || !quant_is_8bit(b->dtype) || b->rank != 2 ||
         (pg_op_in_value(op, roles->b_zero) == NULL && roles->b_zero < op->n_in &&
@@ -41,23 +40,14 @@ pg_status quant_matmul_prepare(pg_op *op, const quant_roles *roles)
     const pg_tensor *zero = quant_in(op, roles->b_zero);
     if (zero != NULL && pg_tensor_count(zero) != 1 && pg_tensor_count(zero) != n)
         return NULL;
-    PG_TRY(quant_packed_zeros(op, roles, n, &zeros));
-    const uint64_t bytes = pg_gemm_taps_bytes(PG_U8, 1, k, n);
-    quant_packed packed = {.data = nn_alloc(bytes)};
-    if (packed.data == NULL)
-        return pg_op_err(op, PG_ERR_NO_MEMORY, "no memory for %llu bytes of packed weights",
-                         (unsigned long long)bytes);
-    packed.sums = pg_calloc(n, sizeof *packed.sums);
-    if (zeros != NULL) {
-        packed.zeros = pg_calloc(pg_gemm_whole_columns(n), sizeof *zeros);
-        memcpy(packed.zeros, zeros, pg_gemm_whole_columns(n) * sizeof *zeros);
-    }
-    const pg_small_matrix from = matrix_of(b, 0, k, n, trans_b);
-    pg_gemm_pack_codes(&from, packed.data, packed.sums);
     quant_packed *state = PG_NEW(quant_packed);
-    *state = packed;
     op->state = state;
-    pg_op_consume(op, roles->b);
+    PG_TRY(quant_packed_begin(op, roles, pg_gemm_taps_bytes(PG_U8, 1, k, n), n, state, &fresh));
+    if (!fresh)
+        return NULL;
+    const pg_small_matrix from = matrix_of(b, 0, k, n, trans_b);
+    pg_gemm_pack_codes(&from, state->data, state->sums);
+    packed_filled(op, &state->kept);
     return NULL;
 }
 
@@ -181,10 +171,12 @@ pg_status quant_matmul(pg_op *op, const quant_roles *roles, bool *done)
     PG_TRY(nn_activation(op, &act));
     PG_TRY(quant_result_type(op, roles, &type));
     c.is_packed = op->state != NULL;
-    if (c.is_packed)
+    if (c.is_packed) {
+        PG_TRY(quant_packed_ready(op, op->state));
         c.packed = *(const quant_packed *)op->state;
-    else
+    } else {
         PG_TRY(pack_room(op, &c));
+    }
     PG_TRY(quant_result(op, roles, &c.packed, c.p.n, c.p.k, type, act, &c.result, &c.rest, &c.pad));
     if (type != PG_F32)
         c.rest = pg_act_none();
@@ -206,11 +198,8 @@ pg_status quant_matmul(pg_op *op, const quant_roles *roles, bool *done)
 
 void quant_packed_free(void *state)
 {
-    quant_packed *packed = state;
-    free(packed->data);
-    free(packed->sums);
-    free(packed->zeros);
-    free(packed);
+    quant_packed_deinit(state);
+    free(state);
 }
 
 /* ---- Operators ---- */
@@ -262,10 +251,10 @@ static pg_status run(pg_op *op)
 }
 
 const pg_kernel pg_kernels_quant_matmul[] = {
-    {"", "MatMulInteger", 10, 0, run, prepare, quant_packed_free, 0},
-    {"", "QLinearMatMul", 10, 0, run, prepare, quant_packed_free, 0},
-    {"pg", "QMatMul", 1, 0, run, prepare, quant_packed_free, 0},
-    {"com.microsoft", "MatMulIntegerToFloat", 1, 0, run, prepare, quant_packed_free, 0},
-    {"com.microsoft", "QGemm", 1, 0, run, prepare, quant_packed_free, 0},
+    {"", "MatMulInteger", 10, 0, run, prepare, quant_packed_free, PG_KERNEL_PACKS_1},
+    {"", "QLinearMatMul", 10, 0, run, prepare, quant_packed_free, PG_KERNEL_PACKS_3},
+    {"pg", "QMatMul", 1, 0, run, prepare, quant_packed_free, PG_KERNEL_PACKS_3},
+    {"com.microsoft", "MatMulIntegerToFloat", 1, 0, run, prepare, quant_packed_free, PG_KERNEL_PACKS_1},
+    {"com.microsoft", "QGemm", 1, 0, run, prepare, quant_packed_free, PG_KERNEL_PACKS_3},
     {0},
 };

@@ -115,7 +115,7 @@ static pg_status prepare(pg_op *op)
     rnn_weights *state = PG_NEW(rnn_weights);
     *state = weights;
     op->state = state;
-    packed_begin(op, 1u << IN_W | 1u << IN_R, bytes, &state->packed);
+    PG_TRY(packed_begin(op, "recurrent", 1u << IN_W | 1u << IN_R, bytes, PACKED_MAY_WAIT, &state->packed));
     return packed_is_due(&state->packed) ? packed(op, state, w, r, &memory) : NULL;
 }
 
@@ -462,7 +462,10 @@ static pg_status run(pg_op *op)
     return NULL;
 }
 
-enum { FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_ADDRESS_1 | PG_KERNEL_ANY_ADDRESS_2 };
+enum {
+    FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_ADDRESS_1 | PG_KERNEL_ANY_ADDRESS_2 | PG_KERNEL_PACKS_1 |
+            PG_KERNEL_PACKS_2
+};
 const pg_kernel pg_kernels_rnn[] = {
     {"", "LSTM", 1, 0, run, prepare, release_weights, FLAGS},
     {"", "GRU", 1, 0, run, prepare, release_weights, FLAGS},

@@ -234,6 +234,8 @@ typedef struct pg_simd {
 const pg_simd *pg_simd_best(void);
 /* By name; NULL when this machine does not have it. */
 const pg_simd *pg_simd_named(pg_str name);
+/* The features of the processor that such a table needs and that are not there, "avx512f avx512vl"; "" when all are. */
+void pg_simd_lacking(pg_str name, char *out, size_t room);
 /* For tests: what pg_simd_best answers from now on. Packed matrices made before are void. */
 void pg_simd_use(const pg_simd *table);
 

@@ -44,7 +44,10 @@ static void read_metadata(native_runner *self)
 static pg_status activate(pg_runner *runner)
 {
     native_runner *self = (native_runner *)runner;
-    PG_TRY(pg_session_new(self->model, &self->options, &self->session));
+    if (self->engine != NULL)
+        PG_TRY(pg_engine_open(self->engine, &self->options, &self->session));
+    else
+        PG_TRY(pg_session_new(self->model, &self->options, &self->session));
     pg_runner_set_runtime(runner, "built-in engine", "");
     read_metadata(self);
     return NULL;
@@ -53,7 +56,10 @@ static pg_status activate(pg_runner *runner)
 static void deactivate(pg_runner *runner)
 {
     native_runner *self = (native_runner *)runner;
-    pg_session_free(self->session);
+    if (self->engine != NULL)
+        pg_engine_close(self->engine, self->session);
+    else
+        pg_session_free(self->session);
     self->session = NULL;
     free(self->inputs);
     free(self->outputs);
@@ -128,8 +134,7 @@ pg_runner *pg_runner_native_new(pg_model *model, const pg_native_options *option
 
 pg_runner *pg_runner_trt_native_new(pg_engine *engine, size_t profile, const pg_native_options *options)
 {
-    pg_native_options own = pg_engine_session_options(engine, options);
-    native_runner *self = new_runner(&trt_native_ops, engine->model, &own);
+    native_runner *self = new_runner(&trt_native_ops, engine->model, options);
     self->engine = pg_engine_ref(engine);
     self->profile = profile;
     return &self->base;
