@@ -181,7 +181,7 @@ static pg_status show_onnx(const inspect_args *args, pg_model *model, const pg_m
     return pg_visual_show(&args->visual, model);
 }
 
-static pg_status check(const inspect_args *args, bool native, pg_arena *arena)
+static pg_status check(const inspect_args *args, pg_arena *arena)
 {
     PG_TRY(pg_visual_check(&args->visual));
     if (args->show.mode != NULL && args->show.show.set)
@@ -190,11 +190,6 @@ static pg_status check(const inspect_args *args, bool native, pg_arena *arena)
     if (option != NULL && args->show.display_as == NULL && !args->model.is_engine)
         return pg_err(PG_ERR_INVALID, "%s: for networks and engines of TensorRT, so add --display-as trt",
                       option);
-    if (!native && args->show.display_as != NULL &&
-        (shows(&args->show, "attrs") || shows(&args->show, "weights")))
-        return pg_err(PG_ERR_UNSUPPORTED,
-                      "--show attrs and weights of a TensorRT network are not available in this "
-                      "version: --show layers is, and both are with '--trt-library native'");
     if (args->model.is_engine && wants_picture(args))
         return pg_err(PG_ERR_UNSUPPORTED, "an engine cannot be shown as a picture: show the model it "
                                           "was built from, with --display-as trt");
@@ -210,7 +205,7 @@ static pg_status run(void *values, pg_arena *arena)
     pg_trt_options trt;
     pg_model *model = NULL;
     bool network = args->show.display_as != NULL, native = network && pg_args_trt_is_native(&args->trt);
-    PG_TRY(check(args, native, arena));
+    PG_TRY(check(args, arena));
     PG_TRY(pg_args_trt_options(&args->trt, &args->model, arena, &trt));
     args->trt.options = trt;
     if (args->model.is_engine && pg_engine_is_plan(args->model.path))

@@ -40,9 +40,39 @@ class Network(rtx.RtxCase):
                       "         -> {y [dtype=float32, shape=(1, 3)]}\n", out)
         self.assertRegex(out, r"\[Op: LayerType\.CONSTANT\]\n        \{\} -> \{b")
 
-    def test_what_is_not_shown(self):
-        err = self.rtx_run("inspect", "model", "m.onnx", "--display-as", "trt", "--show", "layers", "attrs", rc=1).err
-        self.assertIn("--show attrs and weights of a TensorRT network are not available", err)
+    def test_attributes(self):
+        """As the peer prints them with the Python classes of the same library."""
+        self.save("c.onnx", convolution(1, 4))
+        out = self.rtx_run("inspect", "model", "c.onnx", "--display-as", "trt", "--show", "layers", "attrs", "weights").out
+        text = """
+        ---- Attributes ----
+        n_conv.bias = []
+        n_conv.dilation_nd = (1, 1)
+        n_conv.kernel = [-0.5  0.2 -0.2  0.5  0.1 -0.3  0.4  0.  -0.4  0.3 -0.1 -0.5  0.2 -0.2
+          0.5  0.1 -0.3  0.4  0.  -0.4  0.3 -0.1 -0.5  0.2 -0.2  0.5  0.1]
+        n_conv.kernel_size_nd = (3, 3)
+        n_conv.num_groups = 1
+        n_conv.num_output_maps = 1
+        n_conv.padding_mode = PaddingMode.EXPLICIT_ROUND_DOWN
+        n_conv.padding_nd = (0, 0)
+        n_conv.post_padding = (0, 0)
+        n_conv.pre_padding = (0, 0)
+        n_conv.stride_nd = (1, 1)
+"""
+        self.assertIn(text, out)
+        out = self.rtx_run("inspect", "model", "c.onnx", "--display-as", "trt", "--show", "layers", "attrs").out
+        self.assertIn("".join(line for line in text.splitlines(True) if ".kernel =" not in line and ".bias" not in line
+                              and "0.5" not in line), out)
+
+    def test_attributes_of_many_layers(self):
+        """A loop's layers have one more part than others."""
+        model = rtx.fetched("vadstatic", "models")
+        out = self.rtx_run("inspect", "model", model, "--display-as", "trt", "--show", "layers", "attrs").out
+        for line in ("(Unnamed Layer* 589) [TripLimit].kind = TripLimit.COUNT", "(Unnamed Layer* 590) [Iterator].axis = 0",
+                     "(Unnamed Layer* 590) [Iterator].reverse = False", "(Unnamed Layer* 590) [Iterator].loop = (Unnamed Loop* 0)",
+                     "(Unnamed Layer* 622) [LoopOutput].kind = LoopOutput.LAST_VALUE"):
+            self.assertIn(f"        {line}\n", out)
+        self.assertNotIn("[W]", out)
 
     def test_counts_only(self):
         out = self.rtx_run("inspect", "model", "m.onnx", "--display-as", "trt").out

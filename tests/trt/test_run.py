@@ -126,6 +126,27 @@ class EveryFamily(Fake):
             err = self.run_it("convert", "m.onnx", "-o", "x.engine", rc=1, env={"POLYGRAPHY_TENSORRT": str(place)}).err
             self.assertRegex(err, r"99\.0\.2 in '.*' is a version whose interface is not known here: install one of (10\.16, 11\.1|1\.4, 1\.5, 1\.6)")
 
+    def test_attributes(self):
+        for family in FAMILIES:
+            with self.subTest(family):
+                words = ("inspect", "model", "m.onnx", "--display-as", "trt", "--show", "layers", "attrs", "weights")
+                out = self.fake(*words, family=family, how="convolution").out
+                self.assertIn("""
+        ---- Attributes ----
+        conv.bias = []
+        conv.dilation_nd = (9, 10)
+        conv.kernel = [1. 2. 3. 4. 5. 6.]
+        conv.kernel_size_nd = (1, 3)
+        conv.num_groups = 1
+        conv.num_output_maps = 2
+        conv.padding_mode = PaddingMode.SAME_UPPER
+        conv.padding_nd = (7, 8)
+        conv.post_padding = (3, 4)
+        conv.pre_padding = (1, 2)
+        conv.stride_nd = (5, 6)
+""", out)
+                self.assertIn("        relu.alpha = 0.25\n        relu.beta = 0.5\n", self.fake(*words, family=family).out)
+
     def test_flags_of_ten(self):
         out = self.fake("convert", "m.onnx", "-o", "x.engine", "--fp16", "--precision-constraints", "prefer", "--tensor-dtypes",
                         "x:float16", "--layer-precisions", "relu:fp16").out

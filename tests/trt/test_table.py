@@ -179,17 +179,83 @@ class Slots(unittest.TestCase):
         self.assertEqual(given.replace(" **", "**"), expected.replace(" **", "**"), text)
 
 
+# attributes of layers: their getters where these are not called as the attribute is
+GETTERS = {"op": "getOperation", "op0": "getOperation", "op1": "getOperation", "num_groups": "getNbGroups",
+           "num_output_maps": "getNbOutputMaps", "num_elementwise_dims": "getNbElementWiseDims", "bias": "getBiasWeights",
+           "kernel": "getKernelWeights", "is_alpha_beta_int64": "isAlphaBetaInt64", "is_v2": "isV2", "reshape_dims":
+           "getReshapeDimensions", "keep_dims": "getKeepDimensions", "topk_box_limit": "getTopKBoxLimit", "dyn_q_output_scale_type":
+           "getDynQOutputScaleType"}
+GETTERS_OF = {"CONSTANT shape": "getDimensions", "FILL shape": "getDimensions", "RESIZE shape": "getOutputDimensions", "SLICE shape":
+              "getSize", "GATHER axis": "getGatherAxis", "LOOP_OUTPUT kind": "getLoopOutput", "TRIP_LIMIT kind": "getTripLimit",
+              "REDUCE axes": "getReduceAxes", "TOPK axes": "getReduceAxes"}
+LAYERS = {"ELEMENTWISE": "VElementWiseLayer", "KVCACHE_UPDATE": "VKVCacheUpdateLayer", "LRN": "VLRNLayer", "MOE": "VMoELayer", "NMS":
+          "VNMSLayer", "SOFTMAX": "VSoftMaxLayer", "TOPK": "VTopKLayer"}
+OWNERS = {"loop": ("VLoopBoundaryLayer", "VLoop"), "conditional": ("VConditionalBoundaryLayer", "VIfConditional"),
+          "attention": ("VAttentionBoundaryLayer", "VAttention")}
+RESULTS = {"BOOL": "bool", "I32": "int32_t", "U32": "uint32_t", "I64": "int64_t", "F32": "float", "FILL": "double", "TEXT": "const char *",
+           "DIMS": "Dims", "PERMUTATION": "const Permutation &", "WEIGHTS": "Weights", "DTYPE": "DataType", "SCALES": "int32_t",
+           "OPERAND": "MatrixOperation"}
+
+
+def camel(name):
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def attribute_rows():
+    """(form, layer, attribute, kind or enumeration, slots by family, slot of an owner's name)"""
+    text = re.sub(r"\s+", " ", (SOURCE / "network_attrs.c").read_text(encoding="utf-8"))
+    shared = re.findall(r"(ROW|ENUM)\(layer, \"(\w+)\", (\w+), (\d+)\)", text)
+    text = text[text.index("static const attr_row rows[]"):text.index("/* ---- Calls")]
+    out = [(form, layer, name, kind, [int(slot)] * 4, None) for layer in re.findall(r" CONVOLUTION\(\"(\w+)\"\)", text)
+           for form, name, kind, slot in shared]
+    for form, layer, name, kind, slot in re.findall(r"(ROW|ENUM|STATED|INNER)\(\"(\w+)\", \"(\w+)\", (\w+), (\d+)", text):
+        choice = re.search(rf"INNER\(\"{layer}\", \"{name}\", ENUM, {slot}, TRT_(\w+)\)", text)
+        out.append(("ENUM" if choice else form, layer, name, choice[1] if choice else kind, [int(slot)] * 4, None))
+    for layer, name, kind, slots in re.findall(r"SHIFTED\(\"(\w+)\", \"(\w+)\", (\w+), ([-\d, ]+)\)", text):
+        out.append(("ROW", layer, name, kind, [int(slot) for slot in slots.split(",")], None))
+    for layer, name, slot, owner in re.findall(r"OWNER\(\"(\w+)\", \"(\w+)\", (\d+), (\d+)\)", text):
+        out.append(("OWNER", layer, name, None, [int(slot)] * 4, int(owner)))
+    for layer, name, slot in re.findall(r"\{\"(\w+)\", \"(\w+)\", A_OPERAND, ALL\((\d+)\)", text):
+        out.append(("ROW", layer, name, "OPERAND", [int(slot)] * 4, None))
+    assert len(out) == len(re.findall(r"(?:ROW|ENUM|STATED|INNER|SHIFTED|OWNER)\(|A_OPERAND", text)) + 2 * len(shared), len(out)
+    return out
+
+
+class Attributes(unittest.TestCase):
+    def test_every_row(self):
+        for index, family in enumerate(classes.FAMILIES):
+            slots = classes.slots(family)
+            for form, layer, name, kind, numbers, owner in attribute_rows():
+                with self.subTest(layer=layer, name=name, family=family):
+                    known = slots[OWNERS[name][0] if form == "OWNER" else LAYERS.get(layer, f"V{camel(layer)}Layer")]
+                    getter = GETTERS_OF.get(f"{layer} {name}", GETTERS.get(name, "get" + camel(name)))
+                    text = known.get(numbers[index], "")
+                    if numbers[index] < 0:
+                        self.assertFalse([one for one in known.values() if f"{getter}(" in one])
+                        continue
+                    self.assertIn(f"{getter}(", text)
+                    result = text[:text.index(getter)].strip()
+                    if form == "OWNER":
+                        self.assertEqual(slots[OWNERS[name][1]][owner], "const char *getName() const")
+                    elif form == "ENUM":
+                        self.assertEqual(result.upper(), kind.replace("_", ""))
+                    else:
+                        self.assertEqual(result, RESULTS[kind])
+                    if kind == "FILL":
+                        self.assertEqual(known[numbers[index] + 4], f"int64_t {getter}Int64() const")
+
+
 class Enumerators(unittest.TestCase):
     def test_every_row(self):
         text = (SOURCE / "enums.c").read_text(encoding="utf-8")
-        words = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): name for name in classes.enums("trt10")}
+        words = {name.upper(): name for name in classes.enums("trt10")}
         found = re.findall(r"(ALL|EACH)\(\s*(\w+), \"(\w+)\", ([-\d, ]+)\)", re.sub(r"\s+", " ", text))
         self.assertGreater(len(found), 190)
         for form, kind, name, values in found:
             numbers = [int(value) for value in values.split(",")] * (4 if form == "ALL" else 1)
             for family, number in zip(classes.FAMILIES, numbers):
                 with self.subTest(kind=kind, name=name, family=family):
-                    self.assertEqual(number, classes.enums(family)[words[kind]].get("k" + name, -1))
+                    self.assertEqual(number, classes.enums(family)[words[kind.replace("_", "")]].get("k" + name, -1))
 
 
 if __name__ == "__main__":

@@ -237,6 +237,123 @@ static const enum_row rows[] = {
     ALL(POOLING_TYPE, "MAX", 0),
     ALL(POOLING_TYPE, "AVERAGE", 1),
     ALL(POOLING_TYPE, "MAX_AVERAGE_BLEND", 2),
+    /* ElementWiseOperation */
+    ALL(ELEMENT_WISE_OPERATION, "SUM", 0),
+    ALL(ELEMENT_WISE_OPERATION, "PROD", 1),
+    ALL(ELEMENT_WISE_OPERATION, "MAX", 2),
+    ALL(ELEMENT_WISE_OPERATION, "MIN", 3),
+    ALL(ELEMENT_WISE_OPERATION, "SUB", 4),
+    ALL(ELEMENT_WISE_OPERATION, "DIV", 5),
+    ALL(ELEMENT_WISE_OPERATION, "POW", 6),
+    ALL(ELEMENT_WISE_OPERATION, "FLOOR_DIV", 7),
+    ALL(ELEMENT_WISE_OPERATION, "AND", 8),
+    ALL(ELEMENT_WISE_OPERATION, "OR", 9),
+    ALL(ELEMENT_WISE_OPERATION, "XOR", 10),
+    ALL(ELEMENT_WISE_OPERATION, "EQUAL", 11),
+    ALL(ELEMENT_WISE_OPERATION, "GREATER", 12),
+    ALL(ELEMENT_WISE_OPERATION, "LESS", 13),
+    /* UnaryOperation */
+    ALL(UNARY_OPERATION, "EXP", 0),
+    ALL(UNARY_OPERATION, "LOG", 1),
+    ALL(UNARY_OPERATION, "SQRT", 2),
+    ALL(UNARY_OPERATION, "RECIP", 3),
+    ALL(UNARY_OPERATION, "ABS", 4),
+    ALL(UNARY_OPERATION, "NEG", 5),
+    ALL(UNARY_OPERATION, "SIN", 6),
+    ALL(UNARY_OPERATION, "COS", 7),
+    ALL(UNARY_OPERATION, "TAN", 8),
+    ALL(UNARY_OPERATION, "SINH", 9),
+    ALL(UNARY_OPERATION, "COSH", 10),
+    ALL(UNARY_OPERATION, "ASIN", 11),
+    ALL(UNARY_OPERATION, "ACOS", 12),
+    ALL(UNARY_OPERATION, "ATAN", 13),
+    ALL(UNARY_OPERATION, "ASINH", 14),
+    ALL(UNARY_OPERATION, "ACOSH", 15),
+    ALL(UNARY_OPERATION, "ATANH", 16),
+    ALL(UNARY_OPERATION, "CEIL", 17),
+    ALL(UNARY_OPERATION, "FLOOR", 18),
+    ALL(UNARY_OPERATION, "ERF", 19),
+    ALL(UNARY_OPERATION, "NOT", 20),
+    ALL(UNARY_OPERATION, "SIGN", 21),
+    ALL(UNARY_OPERATION, "ROUND", 22),
+    ALL(UNARY_OPERATION, "ISINF", 23),
+    ALL(UNARY_OPERATION, "ISNAN", 24),
+    /* PaddingMode */
+    ALL(PADDING_MODE, "EXPLICIT_ROUND_DOWN", 0),
+    ALL(PADDING_MODE, "EXPLICIT_ROUND_UP", 1),
+    ALL(PADDING_MODE, "SAME_UPPER", 2),
+    ALL(PADDING_MODE, "SAME_LOWER", 3),
+    /* SampleMode */
+    ALL(SAMPLE_MODE, "STRICT_BOUNDS", 0),
+    ALL(SAMPLE_MODE, "WRAP", 1),
+    ALL(SAMPLE_MODE, "CLAMP", 2),
+    ALL(SAMPLE_MODE, "FILL", 3),
+    ALL(SAMPLE_MODE, "REFLECT", 4),
+    /* GatherMode */
+    ALL(GATHER_MODE, "DEFAULT", 0),
+    ALL(GATHER_MODE, "ELEMENT", 1),
+    ALL(GATHER_MODE, "ND", 2),
+    /* ScaleMode */
+    ALL(SCALE_MODE, "UNIFORM", 0),
+    ALL(SCALE_MODE, "CHANNEL", 1),
+    ALL(SCALE_MODE, "ELEMENTWISE", 2),
+    /* ReduceOperation */
+    ALL(REDUCE_OPERATION, "SUM", 0),
+    ALL(REDUCE_OPERATION, "PROD", 1),
+    ALL(REDUCE_OPERATION, "MAX", 2),
+    ALL(REDUCE_OPERATION, "MIN", 3),
+    ALL(REDUCE_OPERATION, "AVG", 4),
+    ALL(REDUCE_OPERATION, "NONE", 5),
+    /* MatrixOperation */
+    ALL(MATRIX_OPERATION, "NONE", 0),
+    ALL(MATRIX_OPERATION, "TRANSPOSE", 1),
+    ALL(MATRIX_OPERATION, "VECTOR", 2),
+    /* InterpolationMode */
+    ALL(INTERPOLATION_MODE, "NEAREST", 0),
+    ALL(INTERPOLATION_MODE, "LINEAR", 1),
+    ALL(INTERPOLATION_MODE, "CUBIC", 2),
+    /* ResizeCoordinateTransformation */
+    ALL(RESIZE_COORDINATE_TRANSFORMATION, "ALIGN_CORNERS", 0),
+    ALL(RESIZE_COORDINATE_TRANSFORMATION, "ASYMMETRIC", 1),
+    ALL(RESIZE_COORDINATE_TRANSFORMATION, "HALF_PIXEL", 2),
+    /* ResizeRoundMode */
+    ALL(RESIZE_ROUND_MODE, "HALF_UP", 0),
+    ALL(RESIZE_ROUND_MODE, "HALF_DOWN", 1),
+    ALL(RESIZE_ROUND_MODE, "FLOOR", 2),
+    ALL(RESIZE_ROUND_MODE, "CEIL", 3),
+    /* ResizeSelector */
+    ALL(RESIZE_SELECTOR, "FORMULA", 0),
+    ALL(RESIZE_SELECTOR, "UPPER", 1),
+    /* TopKOperation */
+    ALL(TOPK_OPERATION, "MAX", 0),
+    ALL(TOPK_OPERATION, "MIN", 1),
+    /* FillOperation */
+    ALL(FILL_OPERATION, "LINSPACE", 0),
+    ALL(FILL_OPERATION, "RANDOM_UNIFORM", 1),
+    ALL(FILL_OPERATION, "RANDOM_NORMAL", 2),
+    /* ScatterMode */
+    ALL(SCATTER_MODE, "ELEMENT", 0),
+    ALL(SCATTER_MODE, "ND", 1),
+    /* BoundingBoxFormat */
+    ALL(BOUNDING_BOX_FORMAT, "CORNER_PAIRS", 0),
+    ALL(BOUNDING_BOX_FORMAT, "CENTER_SIZES", 1),
+    /* CumulativeOperation */
+    ALL(CUMULATIVE_OPERATION, "SUM", 0),
+    /* LoopOutput */
+    ALL(LOOP_OUTPUT, "LAST_VALUE", 0),
+    ALL(LOOP_OUTPUT, "CONCATENATE", 1),
+    ALL(LOOP_OUTPUT, "REVERSE", 2),
+    /* TripLimit */
+    ALL(TRIP_LIMIT, "COUNT", 0),
+    ALL(TRIP_LIMIT, "WHILE", 1),
+    /* KVCacheMode */
+    ALL(KV_CACHE_MODE, "LINEAR", 0),
+    /* AttentionIOForm */
+    EACH(ATTENTION_IO_FORM, "PADDED_BHND", -1, 0, -1, 0),
+    EACH(ATTENTION_IO_FORM, "PACKED_NHD", -1, 1, -1, 1),
+    /* MoEActType */
+    ALL(MOE_ACT_TYPE, "NONE", 0),
+    ALL(MOE_ACT_TYPE, "SILU", 1),
 };
 
 int trt_enum_value(trt_family family, trt_enum kind, pg_str name)
@@ -286,6 +403,28 @@ const char *trt_enum_title(trt_enum kind)
         [TRT_ERROR_CODE] = "ErrorCode",
         [TRT_ACTIVATION_TYPE] = "ActivationType",
         [TRT_POOLING_TYPE] = "PoolingType",
+        [TRT_ELEMENT_WISE_OPERATION] = "ElementWiseOperation",
+        [TRT_UNARY_OPERATION] = "UnaryOperation",
+        [TRT_PADDING_MODE] = "PaddingMode",
+        [TRT_SAMPLE_MODE] = "SampleMode",
+        [TRT_GATHER_MODE] = "GatherMode",
+        [TRT_SCALE_MODE] = "ScaleMode",
+        [TRT_REDUCE_OPERATION] = "ReduceOperation",
+        [TRT_MATRIX_OPERATION] = "MatrixOperation",
+        [TRT_INTERPOLATION_MODE] = "InterpolationMode",
+        [TRT_RESIZE_COORDINATE_TRANSFORMATION] = "ResizeCoordinateTransformation",
+        [TRT_RESIZE_ROUND_MODE] = "ResizeRoundMode",
+        [TRT_RESIZE_SELECTOR] = "ResizeSelector",
+        [TRT_TOPK_OPERATION] = "TopKOperation",
+        [TRT_FILL_OPERATION] = "FillOperation",
+        [TRT_SCATTER_MODE] = "ScatterMode",
+        [TRT_BOUNDING_BOX_FORMAT] = "BoundingBoxFormat",
+        [TRT_CUMULATIVE_OPERATION] = "CumulativeOperation",
+        [TRT_LOOP_OUTPUT] = "LoopOutput",
+        [TRT_TRIP_LIMIT] = "TripLimit",
+        [TRT_KV_CACHE_MODE] = "KVCacheMode",
+        [TRT_ATTENTION_IO_FORM] = "AttentionIOForm",
+        [TRT_MOE_ACT_TYPE] = "MoEActType",
     };
     return titles[kind];
 }

@@ -11,6 +11,7 @@
  *     config.c          the builder's configuration from options
  *     profiles.c        optimization profiles
  *     build.c           builds, in a child process
+ *     network_attrs.c   attributes of layers as text
  *     network_text.c    a network as text; network_onnx.c: as a model
  *     cuda.c            device memory and streams through the driver
  *     engine.c          an engine from bytes; engine_text.c: as text
@@ -62,6 +63,7 @@ typedef struct pg_trt_errors {
 typedef struct pg_trt_logger {
     void *const *vtable;
     pg_trt_errors *errors;
+    bool muted; /* warnings are details for now */
 } pg_trt_logger;
 
 /* Logs the builder's phases, and stops it on Ctrl-C. */
@@ -283,7 +285,10 @@ PG_MUST_USE pg_status pg_trt_context_stream(pg_trt_context *context, const pg_fe
                                             pg_trt_results_fn fn, void *user);
 const pg_trt_profiler *pg_trt_context_profiler(const pg_trt_context *context);
 
-/* ---- network_text.c ---- */
+/* ---- network_attrs.c, network_text.c ---- */
+
+/* The attributes of a layer, a line each or none; weights on demand. */
+void pg_trt_layer_attrs(pg_trt *trt, const trt_object *layer, bool weights, pg_buf *out);
 
 void pg_trt_network_describe(pg_trt_network *network, const pg_trt_text_options *show, pg_buf *out);
 

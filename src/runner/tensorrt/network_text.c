@@ -51,7 +51,7 @@ static void add_type(pg_trt *trt, trt_object *layer, pg_buf *out)
     pg_buf_printf(out, "%s.%s", trt_enum_title(kind), name != NULL ? name : "UNKNOWN");
 }
 
-static void add_layer(pg_trt_network *self, int32_t index, pg_buf *out)
+static void add_layer(pg_trt_network *self, int32_t index, const pg_trt_text_options *show, pg_buf *out)
 {
     pg_trt *trt = self->trt;
     trt_object *layer = TRT_CALL(trt, network_layer, self->network, index);
@@ -66,6 +66,8 @@ static void add_layer(pg_trt_network *self, int32_t index, pg_buf *out)
     pg_buf_puts(out, both ? "\n     -> " : " -> ");
     pg_buf_add_str(out, pg_buf_str(&outputs));
     pg_buf_puts(out, "\n");
+    if (show->attrs)
+        pg_trt_layer_attrs(trt, layer, show->weights, out);
     pg_buf_deinit(&inputs);
     pg_buf_deinit(&outputs);
 }
@@ -87,6 +89,6 @@ void pg_trt_network_describe(pg_trt_network *self, const pg_trt_text_options *sh
     pg_buf_printf(out, "\n\n---- %d Layer(s) ----", n_layers);
     for (int32_t i = 0; show->layers && i < n_layers; i++) {
         pg_buf_putc(out, '\n');
-        add_layer(self, i, out);
+        add_layer(self, i, show, out);
     }
 }

@@ -148,6 +148,8 @@ static void logger_log(pg_trt_logger *self, int32_t severity, const char *text)
     static const pg_severity severities[] = {PG_VERBOSE, PG_VERBOSE, PG_WARNING, PG_EXTRA_VERBOSE,
                                              PG_ULTRA_VERBOSE};
     bool error = severity <= TRT_SEVERITY_ERROR;
+    if (self->muted && severity == TRT_SEVERITY_WARNING)
+        severity = TRT_SEVERITY_INFO;
     if (error)
         add_error(self->errors, severity, text);
     if (severity >= 0 && severity < (int32_t)PG_COUNT(severities))
