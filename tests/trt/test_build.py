@@ -70,7 +70,7 @@ class Network(rtx.RtxCase):
         out = self.rtx_run("inspect", "model", model, "--display-as", "trt", "--show", "layers", "attrs").out
         for line in ("(Unnamed Layer* 589) [TripLimit].kind = TripLimit.COUNT", "(Unnamed Layer* 590) [Iterator].axis = 0",
                      "(Unnamed Layer* 590) [Iterator].reverse = False", "(Unnamed Layer* 590) [Iterator].loop = (Unnamed Loop* 0)",
-                     "(Unnamed Layer* 622) [LoopOutput].kind = LoopOutput.LAST_VALUE"):
+                     "(Unnamed Layer* 623) [LoopOutput].kind = LoopOutput.LAST_VALUE"):
             self.assertIn(f"        {line}\n", out)
         self.assertNotIn("[W]", out)
 
