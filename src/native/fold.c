@@ -59,7 +59,7 @@ static pg_status fold(pg_net *net, bool keep_codes)
 {
     for (size_t i = 0; i < net->nodes.len; i++) {
         pg_net_node *node = net->nodes.items[i];
-        if (!is_foldable(net, node) || (keep_codes && pg_net_is(node, "DequantizeLinear")))
+        if (!is_foldable(net, node) || (keep_codes && pg_net_is_dequantize(node)))
             continue;
         size_t n_out = node->node.n_outputs;
         pg_value *outputs = pg_calloc(n_out, sizeof *outputs);

@@ -75,6 +75,8 @@ const pg_value *pg_net_weights(const pg_net *net, pg_str name);
  * captured. */
 pg_net_node *pg_net_only_consumer(const pg_net *net, pg_str name);
 bool pg_net_is(const pg_net_node *node, const char *op_type); /* domain ai.onnx */
+bool pg_net_is_quantize(const pg_net_node *node);             /* QuantizeLinear, of com.microsoft too */
+bool pg_net_is_dequantize(const pg_net_node *node);
 /* Takes over the value under a new name. */
 pg_net_value *pg_net_add_constant(pg_net *net, pg_str name, pg_value constant);
 /* Replaces a node's operator, inputs and attributes; uses and producers are kept in step. Arrays are copied.

@@ -72,6 +72,22 @@ bool pg_net_is(const pg_net_node *node, const char *op_type)
     return node != NULL && node->node.domain.len == 0 && pg_str_is(node->node.op_type, op_type);
 }
 
+static bool is_of_either(const pg_net_node *node, const char *op_type)
+{
+    return node != NULL && pg_str_is(node->node.op_type, op_type) &&
+           (node->node.domain.len == 0 || pg_str_is(node->node.domain, "com.microsoft"));
+}
+
+bool pg_net_is_quantize(const pg_net_node *node)
+{
+    return is_of_either(node, "QuantizeLinear");
+}
+
+bool pg_net_is_dequantize(const pg_net_node *node)
+{
+    return is_of_either(node, "DequantizeLinear");
+}
+
 /* ---- Edits ---- */
 
 pg_net_value *pg_net_add_value(pg_net *net, pg_str name)

@@ -86,21 +86,13 @@ static bool channel_axis(const pg_node *node, const tensor_info *info, size_t i,
 
 /* ---- Choosing ---- */
 
-/* The tensor of a Constant node: a weight, too. */
-static const pg_weight *constant_of(const pg_node *node)
-{
-    const pg_attr *value = pg_node_attr(node, "value");
-    bool constant = node->domain.len == 0 && pg_str_is(node->op_type, "Constant") && node->n_outputs == 1;
-    return constant && value != NULL && value->type == PG_ATTR_TENSOR ? value->tensor : NULL;
-}
-
 static void list_tensors(pass *p)
 {
     const pg_graph *graph = p->model->graph;
     for (size_t n = 0; n < graph->n_nodes; n++)
         for (size_t i = 0; i < graph->nodes[n].n_outputs; i++) {
             tensor_info *info = PG_ARENA_NEW(&p->scratch, tensor_info);
-            info->weight = constant_of(&graph->nodes[n]);
+            info->weight = pg_surgery_constant(&graph->nodes[n]);
             pg_map_put(&p->tensors, graph->nodes[n].outputs[i], info);
         }
     for (size_t i = 0; i < graph->n_inputs; i++)
@@ -117,28 +109,11 @@ static void list_tensors(pass *p)
     }
 }
 
-static void count_reads(pass *p, const pg_graph *graph)
+static void count_read(void *pass_of, pg_str name)
 {
-    for (size_t n = 0; n < graph->n_nodes; n++) {
-        const pg_node *node = &graph->nodes[n];
-        for (size_t i = 0; i < node->n_inputs; i++) {
-            tensor_info *info = info_of(p, node->inputs[i]);
-            if (info != NULL)
-                info->reads++;
-        }
-        for (size_t a = 0; a < node->n_attrs; a++) {
-            const pg_attr *attr = &node->attrs[a];
-            if (attr->type == PG_ATTR_GRAPH && attr->graph != NULL)
-                count_reads(p, attr->graph);
-            for (size_t g = 0; attr->type == PG_ATTR_GRAPHS && g < attr->count; g++)
-                count_reads(p, attr->graphs[g]);
-        }
-    }
-    for (size_t i = 0; i < graph->n_outputs; i++) {
-        tensor_info *info = info_of(p, graph->outputs[i].name);
-        if (info != NULL)
-            info->reads++;
-    }
+    tensor_info *info = info_of(pass_of, name);
+    if (info != NULL)
+        info->reads++;
 }
 
 /* Whether every input that takes part can be quantized; sets the report's first tensor that cannot. */
@@ -362,7 +337,7 @@ static pg_status emit_nodes(pass *p)
     const pg_graph *graph = p->model->graph;
     for (size_t n = 0; n < graph->n_nodes; n++) {
         const pg_node *node = &graph->nodes[n];
-        if (constant_of(node) == NULL || !is_gone(info_of(p, node->outputs[0])))
+        if (pg_surgery_constant(node) == NULL || !is_gone(info_of(p, node->outputs[0])))
             PG_TRY(emit_node(p, node, p->chosen[n]));
     }
     return NULL;
@@ -381,7 +356,7 @@ static pg_status rewrite(pass *p, pg_wire_message **out_root)
 {
     const pg_graph *graph = p->model->graph;
     list_tensors(p);
-    count_reads(p, graph);
+    pg_surgery_each_read(graph, count_read, p);
     choose_nodes(p);
     PG_TRY(pg_model_edit(p->arena, p->model, out_root, &p->graph));
     p->contrib = pg_model_opset(p->model, PG_STR_EMPTY) < CHANNELS_SINCE;

@@ -48,4 +48,9 @@ typedef struct conv_job {
 /* May ask for scratch memory. */
 PG_MUST_USE pg_status conv_run(pg_op *op, const conv_job *job);
 
+/* Depthwise convolutions of 8-bit codes (conv_depthwise_codes.c); for the functions above. */
+uint64_t conv_depthwise_codes_bytes(const conv_weights *weights);
+void conv_pack_depthwise_codes(const conv_weights *weights, const pg_tensor *w, void *packed, int32_t *sums);
+PG_MUST_USE pg_status conv_run_depthwise_codes(pg_op *op, const conv_job *job);
+
 #endif

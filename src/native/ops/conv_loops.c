@@ -87,6 +87,10 @@ pg_status conv_weights_use(const pg_op *op, conv_weights *w, conv_way way)
             way == CONV_BY_GATHERING
                 ? pg_gemm_taps_bytes(w->dtype, lines_of(w), line_of(w), w->out_per_group)
                 : pg_gemm_taps_bytes(w->dtype, w->taps, w->in_per_group, w->out_per_group);
+    if (way == CONV_DEPTHWISE && pg_gemm_is_8bit(w->dtype)) {
+        w->packed_bytes = conv_depthwise_codes_bytes(w);
+        return NULL;
+    }
     if (pg_mul_overflow(w->packed_group_bytes, w->groups, &w->packed_bytes))
         return pg_op_err(op, PG_ERR_LIMIT, "weights too large");
     return NULL;
@@ -130,23 +134,10 @@ static void pack_small(const conv_weights *w, const pg_tensor *tensor, void *pac
     free(ordered);
 }
 
-static void pack_depthwise_codes(const conv_weights *w, const pg_tensor *tensor, int16_t *to, int32_t *sums)
-{
-    const uint8_t *from = tensor->data, flip = tensor->dtype == PG_U8 ? 0x80 : 0;
-    for (size_t c = 0; c < w->groups; c++) {
-        sums[c] = 0;
-        for (size_t t = 0; t < w->taps; t++) {
-            const int8_t code = (int8_t)(from[c * w->taps + t] ^ flip);
-            to[t * w->groups + c] = code;
-            sums[c] += code;
-        }
-    }
-}
-
 void conv_weights_pack_codes(const conv_weights *w, const pg_tensor *tensor, void *packed, int32_t *sums)
 {
     if (w->way == CONV_DEPTHWISE)
-        pack_depthwise_codes(w, tensor, packed, sums);
+        conv_pack_depthwise_codes(w, tensor, packed, sums);
     else
         pack_small(w, tensor, packed, sums);
 }
@@ -207,6 +198,7 @@ static void multiply(const conv_job *job, const conv_rows *r)
         i8.zeros = at(i8.zeros, column * sizeof(int32_t));
         i8.scale = at(i8.scale, column * sizeof(float));
         i8.shift = at(i8.shift, column * sizeof(float));
+        i8.slopes = at(i8.slopes, column * sizeof(float));
     }
     void *y = (char *)job->y + shift;
     const void *bias = at(job->bias, column * size), *add = at(job->add, shift);
@@ -694,49 +686,6 @@ static void run_depthwise(const conv_job *job)
     pg_parallel_for(n_rows, MIN_WORK / (work + 1) + 1, run_depthwise_rows, &rows);
 }
 
-/* ---- Depthwise, 8-bit ---- */
-
-static void depthwise_code_rows(void *context, size_t begin, size_t end)
-{
-    const depthwise_rows *rows = context;
-    const conv_job *job = rows->job;
-    const size_t channels = rows->channels, taps = job->weights->taps, size = pg_gemm_i8_size(job->i8->dtype);
-    const pg_simd *simd = pg_simd_best();
-    const void **addresses = pg_calloc(taps, sizeof *addresses);
-    uint32_t *sums = pg_calloc(2 * channels, sizeof *sums), *plain = sums + channels;
-    place where = place_of(job, begin);
-    for (size_t r = begin; r < end; r++) {
-        memset(sums, 0, 2 * channels * sizeof *sums);
-        tap_addresses(&rows->pixels, where, rows->pixels.zeros, addresses, 1);
-        for (size_t t = 0; t < taps; t++) {
-            simd->axpy_codes(addresses[t], (uint8_t)job->i8->flip,
-                             (const int16_t *)job->packed + t * channels, sums, channels);
-            if (job->i8->zeros != NULL)
-                simd->sum_codes(addresses[t], (uint8_t)job->i8->flip, plain, channels);
-        }
-        for (size_t c = 0; c < channels && job->i8->zeros != NULL; c++)
-            sums[c] -= plain[c] * (uint32_t)job->i8->zeros[c];
-        simd->finish_i8(job->i8, 0, sums, (char *)job->y + r * channels * size, channels);
-        advance(job, &where);
-    }
-    free(addresses);
-    free(sums);
-}
-
-static pg_status run_depthwise_codes(pg_op *op, const conv_job *job)
-{
-    const conv_weights *w = job->weights;
-    depthwise_rows rows = {.job = job, .channels = w->groups};
-    void *pad;
-    locate(job, w->groups, &rows.pixels);
-    PG_TRY(pg_op_scratch(op, w->groups, &pad));
-    memset(pad, job->pad, w->groups);
-    rows.pixels.zeros = pad;
-    pg_parallel_for(result_pixels(job), MIN_WORK / 8 / (w->taps * w->groups + 1) + 1, depthwise_code_rows,
-                    &rows);
-    return NULL;
-}
-
 pg_status conv_run(pg_op *op, const conv_job *job)
 {
     if (result_pixels(job) == 0)
@@ -744,7 +693,7 @@ pg_status conv_run(pg_op *op, const conv_job *job)
     switch (job->weights->way) {
     case CONV_DEPTHWISE:
         if (job->i8 != NULL)
-            return run_depthwise_codes(op, job);
+            return conv_run_depthwise_codes(op, job);
         run_depthwise(job);
         return NULL;
     case CONV_BY_GATHERING:

@@ -22,7 +22,8 @@ static const quant_roles *roles_of(const pg_op *op)
                                         .y_scale = QUANT_NONE,
                                         .y_zero = QUANT_NONE,
                                         .bias = QUANT_NONE,
-                                        .shift = QUANT_NONE};
+                                        .shift = QUANT_NONE,
+                                        .slopes = QUANT_NONE};
     static const quant_roles linear = {.a = 0,
                                        .a_scale = 1,
                                        .a_zero = 2,
@@ -32,7 +33,8 @@ static const quant_roles *roles_of(const pg_op *op)
                                        .y_scale = 6,
                                        .y_zero = 7,
                                        .bias = 8,
-                                       .shift = 9};
+                                       .shift = 9,
+                                       .slopes = 10};
     return pg_str_is(op->node->op_type, "ConvInteger") ? &integer : &linear;
 }
 
@@ -128,21 +130,23 @@ static pg_status quant_conv_run(pg_op *op)
     PG_TRY(nn_activation(op, &act));
     PG_TRY(quant_result_type(op, roles, &type));
     PG_TRY(quant_result(op, roles, &state->packed, weights.out_channels, weights.taps * weights.in_per_group,
-                        type, act, &result, &job.act, &job.pad));
+                        quant_tile_type(type, act), act, &result, &job.act, &job.pad));
     int64_t dims[2 + NN_SPATIAL];
     const size_t rank = nn_dims(x->dims[0], w->dims[0], n, job.out, dims);
     pg_tensor *y;
     PG_TRY(nn_out_channels_last(op, 0, type, rank, dims, &y));
     if (weights.way != CONV_BY_GATHERING)
         PG_TRY(nn_layout(op, roles->a, PG_CHANNELS_LAST, &x));
+    const size_t count = (size_t)pg_tensor_count(y);
+    void *room = y->data;
+    if (result.dtype != type)
+        PG_TRY(pg_op_scratch(op, count * sizeof(float) + 4, &room));
     job.x = x;
-    job.y = y->data;
+    job.y = room;
     const pg_act rest = job.act;
     job.act = pg_act_none();
     PG_TRY(conv_run(op, &job));
-    if (type == PG_F32 && pg_act_is_set(rest))
-        pg_act_apply(PG_F32, rest, y->data, y->data, pg_tensor_count(y));
-    return NULL;
+    return result.dtype == PG_F32 ? quant_store(op, roles, room, count, rest, type, y->data) : NULL;
 }
 
 enum { LAYOUT = PG_KERNEL_ANY_LAYOUT };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/threads.h"
 
 pg_status quant_scalar(pg_op *op, uint8_t role, float *out)
 {
@@ -92,6 +93,94 @@ pg_status quant_terms(const pg_op *op, const quant_roles *roles, const quant_pac
     return NULL;
 }
 
+/* ---- Activations ---- */
+
+static bool is_leaky(pg_act act)
+{
+    return (act.kind == PG_ACT_LEAKY || act.kind == PG_ACT_PRELU) && !act.affine;
+}
+
+pg_dtype quant_tile_type(pg_dtype dtype, pg_act act)
+{
+    const bool clips =
+        !act.affine && (act.kind == PG_ACT_NONE || act.kind == PG_ACT_RELU || act.kind == PG_ACT_CLIP);
+    const bool in_tile = clips || is_leaky(act) || act.kind == PG_ACT_HARDSWISH;
+    return quant_is_8bit(dtype) && !in_tile ? PG_F32 : dtype;
+}
+
+typedef struct store_job {
+    pg_act act;
+    pg_codes codes;
+    float lo, hi;
+    float *x;
+    uint8_t *y; /* NULL: float32 */
+} store_job;
+
+static void store_range(void *context, size_t begin, size_t end)
+{
+    enum { STRIP = 1024 };
+    const store_job *job = context;
+    for (size_t i = begin; i < end; i += STRIP) {
+        const size_t count = PG_MIN(end - i, (size_t)STRIP);
+        if (pg_act_is_set(job->act))
+            pg_act_apply(PG_F32, job->act, job->x + i, job->x + i, count);
+        if (job->y != NULL)
+            pg_simd_best()->quantize_f32(job->x + i, job->codes, job->lo, job->hi, job->y + i, count);
+    }
+}
+
+pg_status quant_store(pg_op *op, const quant_roles *roles, float *x, size_t count, pg_act act, pg_dtype dtype,
+                      void *y)
+{
+    enum { GRAIN = 16384 };
+    store_job job = {.act = act, .x = x};
+    float scale;
+    int32_t *zero;
+    size_t n_zeros;
+    if (quant_is_8bit(dtype)) {
+        PG_TRY(quant_scalar(op, roles->y_scale, &scale));
+        PG_TRY(quant_zeros(op, roles->y_zero, &zero, &n_zeros));
+        if (n_zeros != 1)
+            return pg_op_err(op, PG_ERR_UNSUPPORTED, "input %d must be one zero point", roles->y_zero);
+        job.codes = quant_codes(dtype, scale, *zero);
+        quant_range(dtype, &job.lo, &job.hi);
+        job.lo -= (float)*zero;
+        job.hi -= (float)*zero;
+        job.y = y;
+    }
+    if (job.y != NULL || pg_act_is_set(act))
+        pg_parallel_for(count, GRAIN, store_range, &job);
+    return NULL;
+}
+
+/* What tiles do of the activation; y_scale is 1 for results of float32. */
+static pg_status tile_act(pg_op *op, const quant_roles *roles, size_t columns, pg_act act, float y_scale,
+                          pg_i8_result *out)
+{
+    if (act.kind == PG_ACT_HARDSWISH) {
+        out->swish = true;
+        out->act_scale = (act.affine ? act.scale : 1) / y_scale;
+        out->act_shift = (act.affine ? act.shift : 0) / y_scale;
+        return NULL;
+    }
+    if (!is_leaky(act))
+        return NULL;
+    const pg_tensor *given = quant_in(op, roles->slopes);
+    void *memory;
+    if (act.kind == PG_ACT_PRELU &&
+        (given == NULL || given->dtype != PG_F32 || pg_tensor_count(given) != columns))
+        return pg_op_err(op, PG_ERR_INVALID, "the slopes are not %zu elements of float32", columns);
+    PG_TRY(pg_op_scratch(op, pg_gemm_whole_columns(columns) * sizeof(float), &memory));
+    float *slopes = memory;
+    memset(slopes, 0, pg_gemm_whole_columns(columns) * sizeof *slopes);
+    for (size_t j = 0; j < columns; j++)
+        slopes[j] = act.kind == PG_ACT_PRELU ? ((const float *)given->data)[j] : act.alpha;
+    out->slopes = slopes;
+    return NULL;
+}
+
+/* ---- Results ---- */
+
 /* scale[j] and, where there is a bias of float32, shift[j]. */
 static pg_status scales(pg_op *op, const quant_roles *roles, size_t columns, float y_scale, pg_i8_result *out)
 {
@@ -159,7 +248,9 @@ pg_status quant_result(pg_op *op, const quant_roles *roles, const quant_packed *
     float y_scale = 1;
     double lo, hi;
     *out = (pg_i8_result){.dtype = dtype, .flip = a_signed ? 0x80808080u : 0, .zeros = b->zeros};
-    *rest = pg_act_split(act, &lo, &hi);
+    const bool in_tile = dtype != PG_I32 && (is_leaky(act) || act.kind == PG_ACT_HARDSWISH);
+    *rest = in_tile ? pg_act_none() : act;
+    *rest = pg_act_split(*rest, &lo, &hi);
     PG_TRY(quant_zeros(op, roles->a_zero, &zero, &count));
     if (count != 1)
         return pg_op_err(op, PG_ERR_UNSUPPORTED, "input %d must be one zero point", roles->a_zero);
@@ -180,7 +271,8 @@ pg_status quant_result(pg_op *op, const quant_roles *roles, const quant_packed *
         if (count != 1)
             return pg_op_err(op, PG_ERR_UNSUPPORTED, "input %d must be one zero point", roles->y_zero);
         out->zero = zero[0];
-        code_bounds(dtype, act, y_scale, out);
+        code_bounds(dtype, in_tile ? pg_act_none() : act, y_scale, out);
     }
-    return scales(op, roles, columns, y_scale, out);
+    PG_TRY(tile_act(op, roles, columns, act, y_scale, out));
+    return scales(op, roles, columns, out->swish ? 1 : y_scale, out);
 }

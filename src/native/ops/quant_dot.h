@@ -21,8 +21,9 @@
 enum { QUANT_NONE = 255 };
 typedef struct quant_roles {
     uint8_t a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero;
-    uint8_t bias;  /* int32, one per column */
-    uint8_t shift; /* float32, one per column */
+    uint8_t bias;   /* int32, one per column */
+    uint8_t shift;  /* float32, one per column */
+    uint8_t slopes; /* float32, one per column: those of PG_ACT_PRELU */
 } quant_roles;
 
 /* B packed, with what zero points need. */
@@ -40,8 +41,14 @@ static inline const pg_tensor *quant_in(const pg_op *op, uint8_t role)
 }
 /* Zero points of `columns` packed columns; *out NULL when all are 0. */
 PG_MUST_USE pg_status quant_packed_zeros(pg_op *op, const quant_roles *roles, size_t columns, int32_t **out);
-/* Results of type `dtype` for sums of k products; `act` must be one that pg_act_split or monotone rounding
- * covers when dtype is 8-bit (none, Relu, Clip); else *rest is left to do. *pad is A's zero point as a code. */
+/* The type in which tiles give results that end as `dtype`: float32 for codes behind an activation that tiles do
+ * not compute; quant_store makes codes of those. */
+pg_dtype quant_tile_type(pg_dtype dtype, pg_act act);
+/* Applies `act` to `count` results of float32 and stores them: as codes of 8-bit `dtype`, or in their place. */
+PG_MUST_USE pg_status quant_store(pg_op *op, const quant_roles *roles, float *x, size_t count, pg_act act,
+                                  pg_dtype dtype, void *y);
+/* Results of type `dtype`, which is a tile type, for sums of k products; *rest is what is left of `act`. *pad is
+ * A's zero point as a code. */
 PG_MUST_USE pg_status quant_result(pg_op *op, const quant_roles *roles, const quant_packed *b, size_t columns,
                                    size_t k, pg_dtype dtype, pg_act act, pg_i8_result *out, pg_act *rest,
                                    uint8_t *pad);

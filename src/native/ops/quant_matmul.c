@@ -109,7 +109,7 @@ typedef struct code_product {
     pg_i8_result result;
     pg_act rest;
     uint8_t pad;
-    pg_tensor *y;
+    char *y;
 } code_product;
 
 /* Batch i: B is packed anew where it is another matrix than that of the last batch. */
@@ -132,7 +132,7 @@ static pg_status multiply_batch(const pg_op *op, code_product *c, size_t i, size
                            .a = c->from + at_a * p->m * p->k,
                            .lda = p->k,
                            .b = c->packed.data,
-                           .c = (char *)c->y->data + i * p->m * p->n * size,
+                           .c = c->y + i * p->m * p->n * size,
                            .ldc = p->n,
                            .act = c->rest,
                            .i8 = &c->result});
@@ -156,6 +156,7 @@ pg_status quant_matmul(pg_op *op, const quant_roles *roles, bool *done)
     bool trans_a;
     pg_dtype type;
     pg_act act;
+    pg_tensor *y;
     if (c.a == NULL || !quant_is_8bit(c.a->dtype))
         return pg_op_bad_type(op, roles->a);
     if (c.b == NULL || !quant_is_8bit(c.b->dtype))
@@ -177,10 +178,16 @@ pg_status quant_matmul(pg_op *op, const quant_roles *roles, bool *done)
     } else {
         PG_TRY(pack_room(op, &c));
     }
-    PG_TRY(quant_result(op, roles, &c.packed, c.p.n, c.p.k, type, act, &c.result, &c.rest, &c.pad));
-    if (type != PG_F32)
+    PG_TRY(quant_result(op, roles, &c.packed, c.p.n, c.p.k, quant_tile_type(type, act), act, &c.result,
+                        &c.rest, &c.pad));
+    if (c.result.dtype != PG_F32)
         c.rest = pg_act_none();
-    PG_TRY(pg_op_out(op, 0, type, c.p.rank, c.p.dims, &c.y));
+    PG_TRY(pg_op_out(op, 0, type, c.p.rank, c.p.dims, &y));
+    const size_t count = (size_t)pg_tensor_count(y);
+    void *room = y->data;
+    if (c.result.dtype != type)
+        PG_TRY(pg_op_scratch(op, count * sizeof(float) + 4, &room));
+    c.y = room;
     const void *from = c.a->data;
     if (trans_a)
         PG_TRY(turn(op, c.a, &from));
@@ -193,6 +200,8 @@ pg_status quant_matmul(pg_op *op, const quant_roles *roles, bool *done)
     size_t last = SIZE_MAX;
     for (size_t i = 0; i < c.p.batches; i++)
         PG_TRY(multiply_batch(op, &c, i, &last));
+    if (c.result.dtype != type)
+        return quant_store(op, roles, room, count, pg_act_none(), type, y->data);
     return NULL;
 }
 
@@ -205,12 +214,12 @@ void quant_packed_free(void *state)
 /* ---- Operators ---- */
 
 enum { NONE = QUANT_NONE };
-/* In the order a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero, bias, shift. */
-static const quant_roles matmul_integer = {0, NONE, 2, 1, NONE, 3, NONE, NONE, NONE, NONE};
-static const quant_roles qlinear_matmul = {0, 1, 2, 3, 4, 5, 6, 7, NONE, NONE};
-static const quant_roles qmatmul = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
-static const quant_roles to_float = {0, 2, 4, 1, 3, 5, NONE, NONE, NONE, 6};
-static const quant_roles qgemm = {0, 1, 2, 3, 4, 5, 7, 8, 6, NONE};
+/* In the order a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero, bias, shift, slopes. */
+static const quant_roles matmul_integer = {0, NONE, 2, 1, NONE, 3, NONE, NONE, NONE, NONE, NONE};
+static const quant_roles qlinear_matmul = {0, 1, 2, 3, 4, 5, 6, 7, NONE, NONE, NONE};
+static const quant_roles qmatmul = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+static const quant_roles to_float = {0, 2, 4, 1, 3, 5, NONE, NONE, NONE, 6, NONE};
+static const quant_roles qgemm = {0, 1, 2, 3, 4, 5, 7, 8, 6, NONE, NONE};
 
 static const quant_roles *roles_of(const pg_op *op)
 {

@@ -2,17 +2,10 @@
  * statistics, and Mul, Div, Add, Sub with a constant per channel or for all. Weights that lie in the model's
  * file are not copied for it: the factors become an attribute, weight_scale, and are applied when the weights
  * are packed. */
-#include <math.h>
-
 #include "base/alloc.h"
 #include "native/optimize/match.h"
 #include "native/optimize/optimize.h"
-
-/* y = x * scale[c] + shift[c] */
-typedef struct affine {
-    size_t channels;
-    double *scale, *shift;
-} affine;
+#include "surgery/affine.h"
 
 /* The engine's own FusedConv is what this pass made of a Conv before. */
 static bool is_convolution(const pg_net_node *node)
@@ -20,57 +13,16 @@ static bool is_convolution(const pg_net_node *node)
     return pg_net_is(node, "Conv") || pg_net_is(node, "ConvTranspose") || net_is_own(node, "FusedConv");
 }
 
-/* A constant operand of shape (), (1,), (C, 1, ...) or (1, C, 1, ...) beside a result of `rank` dims. */
-static bool per_channel(const pg_tensor *t, size_t rank, size_t channels, size_t *step)
+static pg_weight_channels channels_of(const pg_net_node *node)
 {
-    const uint64_t count = pg_tensor_count(t);
-    *step = 0;
-    if (t->rank > rank)
-        return false;
-    if (count == 1)
-        return true;
-    *step = 1;
-    return count == channels && t->rank + 1u >= rank && t->dims[t->rank + 1u - rank] == (int64_t)channels;
+    pg_weight_channels channels = {0, 1}; /* of a FusedConv */
+    (void)pg_affine_channels(&node->node, &channels);
+    return channels;
 }
 
-static bool read_elementwise(const pg_net *net, const pg_net_node *node, pg_str x, size_t rank, affine *out)
+static const pg_tensor *find_floats(void *net, pg_str name)
 {
-    size_t step;
-    const bool mul = pg_net_is(node, "Mul"), div = pg_net_is(node, "Div");
-    const bool add = pg_net_is(node, "Add"), sub = pg_net_is(node, "Sub");
-    if (!mul && !div && !add && !sub)
-        return false;
-    const pg_tensor *t = net_floats(net, net_other_input(node, x));
-    if (t == NULL || !per_channel(t, rank, out->channels, &step))
-        return false;
-    const bool constant_first = !pg_str_eq(net_in(node, 0), x);
-    if (div && constant_first)
-        return false;
-    for (size_t c = 0; c < out->channels; c++) {
-        const double k = net_get(t, c * step);
-        out->scale[c] = mul ? k : div ? 1 / k : sub && constant_first ? -1 : 1;
-        out->shift[c] = add || (sub && constant_first) ? k : sub ? -k : 0;
-    }
-    return true;
-}
-
-static bool read_batch_norm(const pg_net *net, const pg_net_node *node, pg_str x, affine *out)
-{
-    const pg_tensor *t[4];
-    if (!pg_net_is(node, "BatchNormalization") || !pg_str_eq(net_in(node, 0), x) ||
-        node->node.n_inputs != 5 || node->node.n_outputs != 1 || net_attr_i(node, "training_mode", 0) != 0)
-        return false;
-    for (size_t i = 0; i < 4; i++) {
-        t[i] = net_floats(net, net_in(node, i + 1));
-        if (t[i] == NULL || pg_tensor_count(t[i]) != out->channels)
-            return false;
-    }
-    const double epsilon = (double)net_attr_f(node, "epsilon", 1e-5f);
-    for (size_t c = 0; c < out->channels; c++) {
-        out->scale[c] = net_get(t[0], c) / sqrt(net_get(t[3], c) + epsilon);
-        out->shift[c] = net_get(t[1], c) - net_get(t[2], c) * out->scale[c];
-    }
-    return true;
+    return net_floats(net, name);
 }
 
 static void put(pg_tensor *t, size_t i, double value)
@@ -79,30 +31,6 @@ static void put(pg_tensor *t, size_t i, double value)
         ((double *)t->data)[i] = value;
     else
         ((float *)t->data)[i] = (float)value;
-}
-
-/* The output channel of weight element i: the first dim of Conv's weights; of ConvTranspose's the second,
- * within its group. */
-static size_t channel_of(const pg_tensor *w, bool transposed, size_t groups, size_t i)
-{
-    const size_t count = (size_t)pg_tensor_count(w), first = (size_t)w->dims[0], second = (size_t)w->dims[1];
-    if (!transposed)
-        return i / (count / first);
-    const size_t in = i / (count / first), out = i / (count / (first * second)) % second;
-    return in / (first / groups) * second + out;
-}
-
-static void scale_run(pg_tensor *t, size_t first, size_t count, double factor)
-{
-    if (t->dtype == PG_F64) {
-        double *x = (double *)t->data + first;
-        for (size_t i = 0; i < count; i++)
-            x[i] *= factor;
-        return;
-    }
-    float *x = (float *)t->data + first;
-    for (size_t i = 0; i < count; i++)
-        x[i] = (float)((double)x[i] * factor);
 }
 
 /* A tensor to write to with the elements of a constant: its own memory when nobody else reads it. */
@@ -126,29 +54,24 @@ static pg_status take_or_copy(pg_net *net, pg_str name, pg_tensor *out)
 }
 
 /* A convolution with other weights and the new bias, under new names. */
-static pg_status scaled_weights(pg_net *net, const pg_net_node *conv, const affine *a, pg_str *w_name)
+static pg_status scaled_weights(pg_net *net, const pg_net_node *conv, const pg_affine *a, pg_str *w_name)
 {
-    const bool transposed = pg_net_is(conv, "ConvTranspose");
-    const size_t groups = (size_t)net_attr_i(conv, "group", 1);
     pg_tensor w;
     PG_TRY(take_or_copy(net, net_in(conv, 1), &w));
-    const size_t count = (size_t)pg_tensor_count(&w);
-    const size_t run = count / (size_t)w.dims[0] / (transposed ? (size_t)w.dims[1] : 1); /* of one channel */
-    for (size_t i = 0; i < count; i += run)
-        scale_run(&w, i, run, a->scale[channel_of(&w, transposed, groups, i)]);
+    pg_affine_scale(a, channels_of(conv), &w);
     *w_name = pg_net_fresh_name(net, net_in(conv, 1));
     pg_net_add_constant(net, *w_name, pg_value_of_tensor(w));
     return NULL;
 }
 
-static pg_status scaled_bias(pg_net *net, const pg_net_node *conv, const affine *a, pg_dtype dtype,
+static pg_status scaled_bias(pg_net *net, const pg_net_node *conv, const pg_affine *a, pg_dtype dtype,
                              pg_str *b_name)
 {
     const pg_tensor *b = net_floats(net, net_in(conv, 2));
     pg_tensor bias;
     PG_TRY(pg_tensor_alloc(&bias, dtype, 1, (int64_t[]){(int64_t)a->channels}));
     for (size_t c = 0; c < a->channels; c++)
-        put(&bias, c, (b != NULL ? net_get(b, c) : 0) * a->scale[c] + a->shift[c]);
+        put(&bias, c, pg_affine_bias(a, b, c));
     *b_name = pg_net_fresh_name(net, net_out(conv));
     pg_net_add_constant(net, *b_name, pg_value_of_tensor(bias));
     return NULL;
@@ -163,7 +86,7 @@ static bool stays_in_file(const pg_net *net, const pg_net_node *conv, const pg_t
 }
 
 /* The node's attributes with weight_scale multiplied by the factors. */
-static pg_attr *scaled_attrs(pg_net *net, const pg_net_node *conv, const affine *a, size_t *n_attrs)
+static pg_attr *scaled_attrs(pg_net *net, const pg_net_node *conv, const pg_affine *a, size_t *n_attrs)
 {
     pg_arena *arena = &net->session->arena;
     pg_attr *attrs = PG_ARENA_ARRAY(arena, pg_attr, conv->node.n_attrs + 1);
@@ -182,7 +105,7 @@ static pg_attr *scaled_attrs(pg_net *net, const pg_net_node *conv, const affine 
     return attrs;
 }
 
-static pg_status apply(pg_net *net, pg_net_node *conv, const affine *a)
+static pg_status apply(pg_net *net, pg_net_node *conv, const pg_affine *a)
 {
     const pg_tensor *w = net_float_weights(net, net_in(conv, 1));
     pg_str inputs[3] = {net_in(conv, 0), net_in(conv, 1)};
@@ -205,20 +128,17 @@ static pg_status fold_reader(pg_net *net, pg_net_node *conv, bool *changed)
     *changed = false;
     pg_net_node *reader = pg_net_only_consumer(net, net_out(conv));
     const pg_tensor *w = net_float_weights(net, net_in(conv, 1));
-    const bool transposed = pg_net_is(conv, "ConvTranspose");
-    const int64_t groups = net_attr_i(conv, "group", 1);
-    if (reader == NULL || w == NULL || w->rank < 3 || groups < 1 || pg_tensor_count(w) == 0 ||
-        (net_in(conv, 2).len > 0 && net_floats(net, net_in(conv, 2)) == NULL) || w->dims[0] % groups != 0)
+    if (reader == NULL || w == NULL || w->rank < 3 || net_attr_i(conv, "group", 1) < 1 ||
+        (net_in(conv, 2).len > 0 && net_floats(net, net_in(conv, 2)) == NULL))
         return NULL;
-    affine a = {.channels = (size_t)(transposed ? w->dims[1] * groups : w->dims[0])};
+    pg_affine a = {.channels = pg_affine_count(channels_of(conv), w)};
     const pg_tensor *b = net_floats(net, net_in(conv, 2));
-    if (b != NULL && pg_tensor_count(b) != a.channels)
+    if (a.channels == 0 || (b != NULL && pg_tensor_count(b) != a.channels))
         return NULL;
     a.scale = pg_calloc(a.channels, sizeof *a.scale);
     a.shift = pg_calloc(a.channels, sizeof *a.shift);
     pg_status status = NULL;
-    if (read_elementwise(net, reader, net_out(conv), w->rank, &a) ||
-        read_batch_norm(net, reader, net_out(conv), &a)) {
+    if (pg_affine_read(&reader->node, net_out(conv), w->rank, (pg_constants){find_floats, net}, &a)) {
         status = apply(net, conv, &a);
         *changed = status == NULL;
         if (*changed)

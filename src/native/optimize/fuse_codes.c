@@ -54,17 +54,24 @@ static bool is_one(const pg_net *net, const coded *c)
     return pg_tensor_count(constant_tensor(net, c->scale)) == 1;
 }
 
+static pg_net_node *dequantize_of(const pg_net *net, pg_str name)
+{
+    const pg_net_value *value = pg_net_find(net, name);
+    pg_net_node *node = value != NULL ? value->producer : NULL;
+    return pg_net_is_dequantize(node) ? node : NULL;
+}
+
 /* An activation: codes of a known 8-bit type with one scale. */
 static bool coded_input(const pg_net *net, pg_str name, coded *out)
 {
-    return read_parameters(net, net_made_by(net, name, "DequantizeLinear"), out) && is_one(net, out) &&
+    return read_parameters(net, dequantize_of(net, name), out) && is_one(net, out) &&
            is_8bit(constant_tensor(net, out->zero));
 }
 
 /* Constant codes with one scale, or one per position of `axis`. */
 static bool coded_weights(const pg_net *net, pg_str name, int64_t axis, coded *out)
 {
-    if (!read_parameters(net, net_made_by(net, name, "DequantizeLinear"), out))
+    if (!read_parameters(net, dequantize_of(net, name), out))
         return false;
     const pg_tensor *t = out->constant = constant_tensor(net, out->codes);
     if (!is_8bit(t) || axis >= t->rank)
@@ -80,9 +87,17 @@ static bool coded_weights(const pg_net *net, pg_str name, int64_t axis, coded *o
 
 /* ---- What follows an operator ---- */
 
+/* Which activations an operator on codes takes in. */
+typedef enum takes {
+    TAKES_NONE,
+    TAKES_MONOTONE, /* those that only narrow the range of codes */
+    TAKES_ALL,      /* and real results may stay real behind them */
+} takes;
+
 typedef struct ending {
     pg_net_node *act; /* NULL for none */
     pg_act what;
+    pg_str slopes;         /* of a PRelu */
     pg_net_node *quantize; /* NULL: the result stays real */
     coded to;
 } ending;
@@ -92,23 +107,47 @@ static bool is_monotone(pg_act act)
     return !act.affine && (act.kind == PG_ACT_RELU || act.kind == PG_ACT_CLIP);
 }
 
-/* [Relu or Clip] QuantizeLinear with one scale to 8 bits. */
-static void find_ending(const pg_net *net, const pg_net_node *node, bool with_act, ending *out)
+/* The node's only reader when it is an activation that may be taken in. `channels` and `rank` of a convolution's
+ * result, or 0. */
+static pg_net_node *find_act(const pg_net *net, const pg_net_node *node, takes takes, size_t rank,
+                             size_t channels, ending *out)
 {
-    *out = (ending){.what = pg_act_none()};
-    pg_net_node *next = pg_net_only_consumer(net, net_out(node)), *act = NULL;
-    pg_act what = pg_act_none();
-    if (with_act && next != NULL && next->node.n_outputs == 1 && pg_str_eq(net_in(next, 0), net_out(node)) &&
-        net_activation(net, next, &what) && is_monotone(what)) {
-        act = next;
-        next = pg_net_only_consumer(net, net_out(next));
+    pg_net_node *next = pg_net_only_consumer(net, net_out(node));
+    pg_act what;
+    if (takes == TAKES_NONE || next == NULL || next->node.n_outputs != 1 ||
+        !pg_str_eq(net_in(next, 0), net_out(node)))
+        return NULL;
+    if (takes == TAKES_ALL && channels > 0) {
+        out->slopes = net_slopes(net, next, net_out(node), rank, channels, PG_F32);
+        out->what = (pg_act){.kind = PG_ACT_PRELU};
+        if (out->slopes.len > 0)
+            return next;
     }
-    coded to;
-    if (next == NULL || !pg_net_is(next, "QuantizeLinear") || !read_parameters(net, next, &to) ||
-        !is_one(net, &to) || !is_8bit(constant_tensor(net, to.zero)) ||
-        !pg_str_eq(net_in(next, 0), net_out(act != NULL ? act : node)))
+    if (!net_activation(net, next, &what) || (takes != TAKES_ALL && !is_monotone(what)))
+        return NULL;
+    out->what = what;
+    return next;
+}
+
+/* [activation] QuantizeLinear with one scale to 8 bits. */
+static void find_ending(const pg_net *net, const pg_net_node *node, takes takes, size_t rank, size_t channels,
+                        ending *out)
+{
+    ending found = {.what = pg_act_none()};
+    *out = (ending){.what = pg_act_none()};
+    found.act = find_act(net, node, takes, rank, channels, &found);
+    if (found.act == NULL)
+        found.what = pg_act_none();
+    else if (takes == TAKES_ALL)
+        *out = found;
+    const pg_str result = net_out(found.act != NULL ? found.act : node);
+    pg_net_node *next = pg_net_only_consumer(net, result);
+    if (next == NULL || !pg_net_is_quantize(next) || !read_parameters(net, next, &found.to) ||
+        !is_one(net, &found.to) || !is_8bit(constant_tensor(net, found.to.zero)) ||
+        !pg_str_eq(net_in(next, 0), result))
         return;
-    *out = (ending){act, act != NULL ? what : pg_act_none(), next, to};
+    found.quantize = next;
+    *out = found;
 }
 
 /* The node becomes `op_type` of the engine and stands for all that the ending found. */
@@ -159,7 +198,7 @@ static bool find_bias(pg_net *net, pg_str name, const coded *a, const coded *b, 
         return floats->dtype == PG_F32 && pg_tensor_count(floats) == columns;
     }
     coded c;
-    if (!read_parameters(net, net_made_by(net, name, "DequantizeLinear"), &c))
+    if (!read_parameters(net, dequantize_of(net, name), &c))
         return false;
     const pg_tensor *codes = constant_tensor(net, c.codes), *scale = constant_tensor(net, c.scale),
                     *zero = constant_tensor(net, c.zero), *of_b = constant_tensor(net, b->scale);
@@ -192,9 +231,11 @@ static void finish_product(pg_net *net, pg_net_node *node, const char *op_type, 
                            const coded *b, pg_str bias, pg_str shift)
 {
     ending end;
-    find_ending(net, node, true, &end);
-    const pg_str inputs[] = {a->codes, a->scale,     a->zero,     b->codes, b->scale,
-                             b->zero,  end.to.scale, end.to.zero, bias,     shift};
+    const bool conv = pg_net_is(node, "Conv");
+    find_ending(net, node, TAKES_ALL, conv ? b->constant->rank : 0, conv ? (size_t)b->constant->dims[0] : 0,
+                &end);
+    const pg_str inputs[] = {a->codes,     a->scale,    a->zero, b->codes, b->scale,  b->zero,
+                             end.to.scale, end.to.zero, bias,    shift,    end.slopes};
     finish(net, node, op_type, inputs, PG_COUNT(inputs), &end);
 }
 
@@ -261,7 +302,7 @@ static bool fuse_binary(pg_net *net, pg_net_node *node)
     if ((!add && !pg_net_is(node, "Mul")) || !coded_input(net, net_in(node, 0), &a) ||
         !coded_input(net, net_in(node, 1), &b))
         return false;
-    find_ending(net, node, true, &end);
+    find_ending(net, node, TAKES_MONOTONE, 0, 0, &end);
     if (end.quantize == NULL)
         return false;
     finish(net, node, add ? "QAdd" : "QMul",
@@ -277,7 +318,7 @@ static bool fuse_activation(pg_net *net, pg_net_node *node)
     pg_act act;
     if (!coded_input(net, net_in(node, 0), &x) || !net_activation(net, node, &act))
         return false;
-    find_ending(net, node, false, &end);
+    find_ending(net, node, TAKES_NONE, 0, 0, &end);
     if (end.quantize == NULL)
         return false;
     end.what = act;
@@ -292,7 +333,7 @@ static bool fuse_average(pg_net *net, pg_net_node *node)
     const bool global = pg_net_is(node, "GlobalAveragePool");
     if ((!global && !pg_net_is(node, "AveragePool")) || !coded_input(net, net_in(node, 0), &x))
         return false;
-    find_ending(net, node, false, &end);
+    find_ending(net, node, TAKES_NONE, 0, 0, &end);
     if (end.quantize == NULL)
         return false;
     finish(net, node, global ? "QGlobalAveragePool" : "QAveragePool",
@@ -314,12 +355,22 @@ static bool same_parameters(const pg_net *net, const coded *a, const coded *b)
     return same_constant(net, a->scale, b->scale) && same_constant(net, a->zero, b->zero);
 }
 
+/* Whether a Resize may give a value that is not one of its input's. */
+static bool extrapolates(const pg_net_node *node)
+{
+    const pg_attr *way = pg_node_attr(&node->node, "coordinate_transformation_mode");
+    return way != NULL && pg_str_is(way->s, "tf_crop_and_resize");
+}
+
 /* The operator's name, or NULL. */
 static const char *only_moves(const pg_net_node *node)
 {
     static const char *const names[] = {"MaxPool",   "Reshape",      "Flatten",     "Transpose", "Squeeze",
                                         "Unsqueeze", "Identity",     "Slice",       "Gather",    "Expand",
                                         "Tile",      "DepthToSpace", "SpaceToDepth"};
+    const pg_attr *mode = pg_node_attr(&node->node, "mode");
+    if (pg_net_is(node, "Resize") && (mode == NULL || pg_str_is(mode->s, "nearest")) && !extrapolates(node))
+        return "Resize";
     for (size_t i = 0; i < PG_COUNT(names); i++)
         if (pg_net_is(node, names[i]))
             return names[i];
@@ -333,7 +384,7 @@ static bool fuse_move(pg_net *net, pg_net_node *node)
     const char *op_type = only_moves(node);
     if (op_type == NULL || !coded_input(net, net_in(node, 0), &x))
         return false;
-    find_ending(net, node, false, &end);
+    find_ending(net, node, TAKES_NONE, 0, 0, &end);
     if (end.quantize == NULL || !same_parameters(net, &x, &end.to))
         return false;
     const pg_str old = net_in(node, 0);
@@ -352,7 +403,7 @@ static bool fuse_concat(pg_net *net, pg_net_node *node)
     const size_t n = node->node.n_inputs;
     if (!pg_net_is(node, "Concat") || n == 0)
         return false;
-    find_ending(net, node, false, &end);
+    find_ending(net, node, TAKES_NONE, 0, 0, &end);
     pg_str *inputs = PG_ARENA_ARRAY(&net->session->arena, pg_str, 2 + 3 * n);
     for (size_t i = 0; i < n; i++) {
         coded x;

@@ -90,14 +90,10 @@ static bool take_slopes(pg_net *net, pg_net_node *node)
     const pg_tensor *w = net_float_weights(net, net_in(node, 1));
     pg_net_node *prelu = net_only_reader(net, node, "PRelu");
     if (op_type == NULL || strcmp(op_type, "FusedConv") != 0 || w == NULL || prelu == NULL ||
-        has_activation(node) || net_in(node, 3).len > 0 || net_attr_i(node, "group", 1) != 1 ||
-        !pg_str_eq(net_in(prelu, 0), net_out(node)))
+        has_activation(node) || net_in(node, 3).len > 0 || net_attr_i(node, "group", 1) != 1)
         return false;
-    const pg_str name = net_in(prelu, 1);
-    const pg_tensor *slopes = net_floats(net, name);
-    if (slopes == NULL || slopes->dtype != w->dtype || slopes->rank + 1u < w->rank ||
-        slopes->rank > w->rank || slopes->dims[slopes->rank + 1u - w->rank] != w->dims[0] ||
-        pg_tensor_count(slopes) != (uint64_t)w->dims[0])
+    const pg_str name = net_slopes(net, prelu, net_out(node), w->rank, (size_t)w->dims[0], w->dtype);
+    if (name.len == 0)
         return false;
     const pg_str none = PG_STR_EMPTY;
     net_refit(net, node, op_type, (pg_str[]){net_in(node, 0), net_in(node, 1), net_in(node, 2), none, name},

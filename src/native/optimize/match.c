@@ -251,6 +251,17 @@ bool net_activation(const pg_net *net, const pg_net_node *node, pg_act *out)
     return false;
 }
 
+pg_str net_slopes(const pg_net *net, const pg_net_node *node, pg_str x, size_t rank, size_t channels,
+                  pg_dtype dtype)
+{
+    if (!pg_net_is(node, "PRelu") || !pg_str_eq(net_in(node, 0), x))
+        return PG_STR_EMPTY;
+    const pg_tensor *t = net_floats(net, net_in(node, 1));
+    const bool fits = t != NULL && t->dtype == dtype && t->rank + 1u >= rank && t->rank <= rank &&
+                      t->dims[t->rank + 1u - rank] == (int64_t)channels && pg_tensor_count(t) == channels;
+    return fits ? net_in(node, 1) : PG_STR_EMPTY;
+}
+
 size_t net_act_attrs(pg_act act, pg_attr *out)
 {
     size_t n = 0;

@@ -41,6 +41,10 @@ bool net_is_own(const pg_net_node *node, const char *op_type);
 
 /* What an activation node does to its input 0, whatever operator spells it. */
 bool net_activation(const pg_net *net, const pg_net_node *node, pg_act *out);
+/* The constant slopes of a PRelu of `x`, which has `rank` dims and `channels` of the type, one per channel; empty
+ * for anything else. */
+pg_str net_slopes(const pg_net *net, const pg_net_node *node, pg_str x, size_t rank, size_t channels,
+                  pg_dtype dtype);
 /* Attributes that state an activation, at most PG_ACT_ATTRS; what nn_activation reads. */
 enum { PG_ACT_ATTRS = 5 };
 size_t net_act_attrs(pg_act act, pg_attr *out);

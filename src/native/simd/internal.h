@@ -2,6 +2,7 @@
 #ifndef PG_NATIVE_SIMD_INTERNAL_H
 #define PG_NATIVE_SIMD_INTERNAL_H
 
+#include "base/alloc.h"
 #include "native/simd/simd.h"
 
 extern const pg_simd pg_simd_base;

@@ -47,8 +47,9 @@ enum {
 };
 
 /* What becomes of the int32 sums of an 8-bit product. With s = sum + terms[j] - zeros[j] * (sum of row r of A),
- * the result is s (dtype PG_I32), x = clip(s * scale[j] + shift[j], lo, hi) (PG_F32), or the code x rounded to
- * even, plus zero (PG_U8, PG_I8). Arrays hold whole vectors. */
+ * the result is s (dtype PG_I32), x = clip(act(s * scale[j] + shift[j]), lo, hi) (PG_F32), or the code x rounded to
+ * even, plus zero (PG_U8, PG_I8). Arrays hold whole vectors. act(x) is slopes[j] * x of a negative x where there
+ * are slopes, act_scale * x * clip(x / 6 + 1/2, 0, 1) + act_shift with swish, else x. */
 typedef struct pg_i8_result {
     pg_dtype dtype;
     uint32_t flip;                /* 0x80808080 when A is signed: its codes are read as code + 128 */
@@ -56,6 +57,9 @@ typedef struct pg_i8_result {
     const float *scale, *shift;   /* shift: NULL for none */
     float lo, hi;
     int32_t zero;
+    const float *slopes; /* NULL for none */
+    bool swish;
+    float act_scale, act_shift;
 } pg_i8_result;
 
 /* One tile of a product: up to max_rows rows of C, one panel of columns.
@@ -142,6 +146,27 @@ typedef struct pg_depthwise {
     float scale, shift;
 } pg_depthwise;
 
+/* One row of results of a depthwise convolution of 8-bit codes. A window has n_rows rows (its depth and height
+ * together), each with `kernel` positions; input rows above or below the image are NULL. Weights: for each four
+ * rows, each position and each channel (ldw of them, whole vectors) four int8, zeros beyond the last row. */
+typedef struct pg_depthwise_codes {
+    const uint8_t *const *rows; /* [n_rows]: the first pixel */
+    size_t n_rows, channels, width;
+    size_t results, kernel;
+    int64_t pad, stride, dilation; /* pad: pixels before the row */
+    uint8_t pad_code;              /* as stored */
+    const int8_t *weights;
+    size_t ldw;
+    const pg_i8_result *i8;
+    void *y;
+    uint32_t *room; /* pg_depthwise_codes_room elements */
+} pg_depthwise_codes;
+/* Pixels that windows of one row of results touch, from the first one's begin to the last one's end. */
+static inline size_t pg_depthwise_columns(size_t results, int64_t stride, size_t kernel, int64_t dilation)
+{
+    return (results - 1) * (size_t)stride + (kernel - 1) * (size_t)dilation + 1;
+}
+
 /* Winograd convolution of one tile: sums of its input pixels (`samples` of them: 36 in a square of 6 by 6, or 6
  * or 8 in a line), each kind of which is then multiplied as a matrix over channels by weights that
  * were transformed alike; and the results (16 in a square, or 4 in a line) from those products. The points
@@ -192,12 +217,9 @@ typedef struct pg_simd {
     void (*max_codes)(const uint8_t *const *rows, size_t n_rows, uint8_t flip, uint8_t *y, size_t count);
     /* y[i] += x[i] ^ flip */
     void (*sum_codes)(const uint8_t *x, uint8_t flip, uint32_t *y, size_t count);
-    /* y[i] += x[i] * w[i] (x ^ flip) */
-    void (*axpy_codes)(const uint8_t *x, uint8_t flip, const int16_t *w, uint32_t *y, size_t count);
     /* out[4j + i] = rows[i][j] ^ flip, and sums[j] += their sum as signed numbers; out does not overlap rows. */
     void (*four_rows)(const uint8_t *const *rows, uint8_t flip, uint8_t *out, uint32_t *sums, size_t count);
-    /* Sums to results, as in a tile of one row. */
-    void (*finish_i8)(const pg_i8_result *result, size_t first, const uint32_t *sums, void *y, size_t count);
+    void (*depthwise_codes)(const pg_depthwise_codes *job);
     void (*dots_f32)(const pg_dots *job);
     void (*depthwise_f32)(const pg_depthwise *job);
     void (*winograd_in_f32)(const pg_winograd_in *job);

@@ -247,8 +247,15 @@ static void check_codes(size_t m, size_t n, size_t taps, size_t depth, pg_dtype 
     const pg_small_matrix from = {of_b, b, taps, depth, n, k, 1, depth};
     pg_gemm_pack_codes(&from, packed, sums);
     pg_gemm_code_terms(n, k, zero_a + (of_a == PG_I8 ? 128 : 0), sums, zeros ? zero_b : NULL, terms);
-    pg_i8_result result = {
-        PG_I32, of_a == PG_I8 ? 0x80808080u : 0, terms, zeros ? zero_b : NULL, scale, shift, -90, 37, 90};
+    pg_i8_result result = {.dtype = PG_I32,
+                           .flip = of_a == PG_I8 ? 0x80808080u : 0,
+                           .terms = terms,
+                           .zeros = zeros ? zero_b : NULL,
+                           .scale = scale,
+                           .shift = shift,
+                           .lo = -90,
+                           .hi = 37,
+                           .zero = 90};
     pg_gemm_rows g = {.dtype = of_a,
                       .m = m,
                       .n = n,
