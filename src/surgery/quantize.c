@@ -14,6 +14,7 @@ enum { CHANNELS_SINCE = 13 }; /* before it QuantizeLinear knows no channels; com
 /* One tensor of the main graph. */
 typedef struct tensor_info {
     const pg_weight *weight; /* an initializer */
+    const pg_node *maker;    /* NULL: an input or an initializer */
     float scale;             /* of an activation; 0 = none */
     size_t reads;            /* by nodes, subgraphs and the graph's outputs */
     size_t quantized_reads;  /* of a weight: by nodes that read its int8 form */
@@ -35,28 +36,49 @@ typedef struct pass {
 
 /* ---- What nodes are ---- */
 
-typedef enum role { ROLE_NONE, ROLE_PRODUCT, ROLE_ADD, ROLE_MOVE } role;
+/* A join is a sum or product of two activations; a mean has a scale of its own, what only moves elements has not. */
+typedef enum role { ROLE_NONE, ROLE_PRODUCT, ROLE_JOIN, ROLE_MEAN, ROLE_CONCAT, ROLE_MOVE } role;
+
+static bool is_one_of(const pg_node *node, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count && node->domain.len == 0; i++)
+        if (pg_str_is(node->op_type, names[i]))
+            return true;
+    return false;
+}
+#define IS_ONE_OF(node, ...)                            \
+    is_one_of(node, (const char *const[]){__VA_ARGS__}, \
+              sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+static bool is_nearest(const pg_node *node)
+{
+    const pg_attr *mode = pg_node_attr(node, "mode"),
+                  *way = pg_node_attr(node, "coordinate_transformation_mode");
+    return IS_ONE_OF(node, "Resize") && (mode == NULL || pg_str_is(mode->s, "nearest")) &&
+           (way == NULL || !pg_str_is(way->s, "tf_crop_and_resize"));
+}
 
 static role role_of(const pg_node *node)
 {
-    static const char *const products[] = {"Conv", "Gemm", "MatMul"};
-    static const char *const moves[] = {"MaxPool", "Reshape",   "Flatten",      "Transpose",
-                                        "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth"};
-    if (node->domain.len > 0)
-        return ROLE_NONE;
-    for (size_t i = 0; i < PG_COUNT(products); i++)
-        if (pg_str_is(node->op_type, products[i]))
-            return ROLE_PRODUCT;
-    for (size_t i = 0; i < PG_COUNT(moves); i++)
-        if (pg_str_is(node->op_type, moves[i]))
-            return ROLE_MOVE;
-    return pg_str_is(node->op_type, "Add") ? ROLE_ADD : ROLE_NONE;
+    if (IS_ONE_OF(node, "Conv", "Gemm", "MatMul"))
+        return ROLE_PRODUCT;
+    if (IS_ONE_OF(node, "MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "DepthToSpace",
+                  "SpaceToDepth") ||
+        is_nearest(node))
+        return ROLE_MOVE;
+    if (IS_ONE_OF(node, "GlobalAveragePool", "AveragePool"))
+        return ROLE_MEAN;
+    if (IS_ONE_OF(node, "Concat"))
+        return ROLE_CONCAT;
+    return IS_ONE_OF(node, "Add", "Mul") ? ROLE_JOIN : ROLE_NONE;
 }
 
 /* How many of the first inputs take part. */
 static size_t data_inputs(const pg_node *node, role as)
 {
-    return as == ROLE_MOVE ? 1 : PG_MIN(node->n_inputs, 2);
+    return as == ROLE_CONCAT                    ? node->n_inputs
+           : as == ROLE_MOVE || as == ROLE_MEAN ? 1
+                                                : PG_MIN(node->n_inputs, 2);
 }
 
 static tensor_info *info_of(const pass *p, pg_str name)
@@ -93,6 +115,7 @@ static void list_tensors(pass *p)
         for (size_t i = 0; i < graph->nodes[n].n_outputs; i++) {
             tensor_info *info = PG_ARENA_NEW(&p->scratch, tensor_info);
             info->weight = pg_surgery_constant(&graph->nodes[n]);
+            info->maker = &graph->nodes[n];
             pg_map_put(&p->tensors, graph->nodes[n].outputs[i], info);
         }
     for (size_t i = 0; i < graph->n_inputs; i++)
@@ -138,31 +161,130 @@ static bool has_scales(pass *p, const pg_node *node, role as)
     return activations > 0;
 }
 
-/* A moving node pays only between quantized ones: it is chosen when what it reads was made by a chosen node,
- * and gives its scale on. */
+/* The node that makes a tensor; NULL for inputs and weights. */
+static const pg_node *maker_of(const pass *p, pg_str name)
+{
+    const tensor_info *info = info_of(p, name);
+    return info != NULL ? info->maker : NULL;
+}
+
+/* The only activation among the inputs of a node that works element by element; empty otherwise. */
+static pg_str only_activation(const pass *p, const pg_node *node)
+{
+    pg_str found = PG_STR_EMPTY;
+    if (!IS_ONE_OF(node, "Relu", "Clip", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "LeakyRelu", "PRelu",
+                   "Elu", "Gelu", "Erf", "Mish", "Softplus", "Pow", "Add", "Sub", "Mul", "Div"))
+        return found;
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const tensor_info *info = info_of(p, node->inputs[i]);
+        if (info == NULL || info->weight != NULL)
+            continue;
+        if (found.len > 0)
+            return PG_STR_EMPTY;
+        found = node->inputs[i];
+    }
+    return found;
+}
+
+/* Of x * f(x), spelt out: x; empty for other products. */
+static pg_str gated(const pass *p, const pg_node *mul)
+{
+    enum { LONGEST = 8 };
+    for (size_t side = 0; IS_ONE_OF(mul, "Mul") && side < 2; side++) {
+        pg_str name = mul->inputs[side];
+        const pg_node *maker = maker_of(p, name);
+        for (size_t i = 0; i < LONGEST && maker != NULL && name.len > 0; i++) {
+            if (pg_str_eq(name, mul->inputs[1 - side]))
+                return name;
+            name = only_activation(p, maker);
+            maker = maker_of(p, name);
+        }
+        if (name.len > 0 && pg_str_eq(name, mul->inputs[1 - side]))
+            return name;
+    }
+    return PG_STR_EMPTY;
+}
+
+/* The node whose result, perhaps behind activations, is this tensor. */
+static const pg_node *origin_of(const pass *p, pg_str name)
+{
+    enum { LONGEST = 16 };
+    const pg_node *maker = maker_of(p, name);
+    for (size_t i = 0; i < LONGEST && maker != NULL; i++) {
+        pg_str before = only_activation(p, maker);
+        if (before.len == 0)
+            before = gated(p, maker);
+        if (before.len == 0)
+            return maker;
+        maker = maker_of(p, before);
+    }
+    return maker;
+}
+
+static bool is_chosen(const pass *p, const pg_node *node)
+{
+    return node != NULL && p->chosen[node - p->model->graph->nodes];
+}
+
+/* Nodes that chosen ones read directly, or behind a Relu or Clip, which joins codes as well. */
+static void mark_read(pass *p, bool *read)
+{
+    const pg_graph *graph = p->model->graph;
+    memset(read, 0, graph->n_nodes * sizeof *read);
+    for (size_t n = 0; n < graph->n_nodes; n++)
+        for (size_t i = 0; p->chosen[n] && i < data_inputs(&graph->nodes[n], role_of(&graph->nodes[n]));
+             i++) {
+            const pg_node *maker = maker_of(p, graph->nodes[n].inputs[i]);
+            if (maker != NULL && IS_ONE_OF(maker, "Relu", "Clip"))
+                maker = maker_of(p, maker->inputs[0]);
+            if (maker != NULL)
+                read[maker - graph->nodes] = true;
+        }
+}
+
+/* Nodes beside products pay only between quantized ones. */
+static bool pays(const pass *p, const pg_node *node, role as, const bool *read)
+{
+    if (!read[node - p->model->graph->nodes])
+        return false;
+    bool all = true, any = false;
+    for (size_t i = 0; i < data_inputs(node, as); i++) {
+        const bool from_codes = is_chosen(p, origin_of(p, node->inputs[i]));
+        all &= from_codes;
+        any |= from_codes;
+    }
+    return as == ROLE_CONCAT ? all : any;
+}
+
 static void choose_nodes(pass *p)
 {
     const pg_graph *graph = p->model->graph;
-    pg_map makers = {0};
     p->chosen = PG_ARENA_ARRAY(&p->scratch, bool, graph->n_nodes + 1);
+    bool *read = PG_ARENA_ARRAY(&p->scratch, bool, graph->n_nodes + 1), changed = true;
     for (size_t n = 0; n < graph->n_nodes; n++) {
         const pg_node *node = &graph->nodes[n];
-        role as = role_of(node);
-        bool may = as != ROLE_NONE && node->n_inputs > 0 &&
-                   (p->options->wanted == NULL || p->options->wanted(p->options->context, node)) &&
-                   has_scales(p, node, as);
-        if (may && as == ROLE_MOVE)
-            may = pg_map_has(&makers, node->inputs[0]);
-        p->chosen[n] = may;
-        p->report.nodes += may;
-        bool relu = pg_str_is(node->op_type, "Relu") && node->domain.len == 0;
-        if (may || (relu && pg_map_has(&makers, node->inputs[0])))
-            for (size_t o = 0; o < node->n_outputs; o++)
-                pg_map_put(&makers, node->outputs[o], NULL);
-        if (may && as == ROLE_MOVE)
+        const role as = role_of(node);
+        p->chosen[n] = as != ROLE_NONE && node->n_inputs > 0 && node->n_outputs == 1 &&
+                       (p->options->wanted == NULL || p->options->wanted(p->options->context, node)) &&
+                       has_scales(p, node, as) && !(as == ROLE_JOIN && gated(p, node).len > 0);
+    }
+    while (changed) {
+        changed = false;
+        mark_read(p, read);
+        for (size_t n = 0; n < graph->n_nodes; n++) {
+            const role as = role_of(&graph->nodes[n]);
+            if (p->chosen[n] && as != ROLE_PRODUCT && !pays(p, &graph->nodes[n], as, read)) {
+                p->chosen[n] = false;
+                changed = true;
+            }
+        }
+    }
+    for (size_t n = 0; n < graph->n_nodes; n++) {
+        const pg_node *node = &graph->nodes[n];
+        p->report.nodes += p->chosen[n];
+        if (p->chosen[n] && role_of(node) == ROLE_MOVE) /* it gives its scale on */
             info_of(p, node->outputs[0])->scale = info_of(p, node->inputs[0])->scale;
     }
-    pg_map_deinit(&makers);
 }
 
 /* ---- Making ---- */
@@ -286,7 +408,8 @@ static pg_status emit_node(pass *p, const pg_node *node, bool chosen)
     pg_wire_message *out = (pg_wire_message *)node->wire;
     if (chosen) {
         role as = role_of(node);
-        pg_str inputs[2] = {node->inputs[0], node->n_inputs > 1 ? node->inputs[1] : PG_STR_EMPTY};
+        pg_str *inputs = PG_ARENA_ARRAY(&p->scratch, pg_str, node->n_inputs);
+        memcpy(inputs, node->inputs, node->n_inputs * sizeof *inputs);
         for (size_t i = 0; i < data_inputs(node, as); i++) {
             tensor_info *info = info_of(p, inputs[i]);
             int64_t axis;
@@ -299,7 +422,7 @@ static pg_status emit_node(pass *p, const pg_node *node, bool chosen)
         PG_TRY(pg_wire_edit(p->arena, (pg_wire_source){0}, node->wire, &out));
         pg_wire_remove(out, PG_PB_NODE_INPUT);
         for (size_t i = 0; i < node->n_inputs; i++)
-            pg_wire_add_str(p->arena, out, PG_PB_NODE_INPUT, i < 2 ? inputs[i] : node->inputs[i]);
+            pg_wire_add_str(p->arena, out, PG_PB_NODE_INPUT, inputs[i]);
     }
     pg_wire_add_message(p->arena, p->graph, PG_PB_GRAPH_NODE, out);
     return NULL;

@@ -24,9 +24,10 @@ typedef struct pg_quantize_report {
 bool pg_surgery_is_quantized(const pg_graph *graph);
 
 /* Puts QuantizeLinear and DequantizeLinear (symmetric int8: zero point 0, -128 .. 127) before the activations
- * of Conv, Gemm and MatMul, of Add whose inputs are both activations, and of what only moves or picks
- * elements between them (MaxPool, Concat, Reshape, Transpose, ...), where all their activations have a scale.
- * A tensor is quantized once for all its readers; what a moving node makes has its input's scale.
+ * of Conv, Gemm and MatMul; and, between nodes that are quantized and where all their activations have a scale,
+ * of Add and Mul of two activations (not of those that spell out one activation, x * f(x)), of average pools,
+ * Concat, and what only moves or picks elements (MaxPool, Reshape, Transpose, nearest Resize, ...). A tensor is
+ * quantized once for all its readers; what a moving node makes has its input's scale.
  *
  * Weights of Conv, Gemm and MatMul become int8 with one scale per output channel (largest magnitude / 127,
  * or 1 for a channel of zeros); biases stay float32. The pass works on the main graph; a model that already

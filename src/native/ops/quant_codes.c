@@ -122,14 +122,30 @@ static void run_broadcast_rows(void *context, size_t begin, size_t end)
     }
 }
 
-static void steps_of(const pg_tensor *t, size_t rank, int64_t *steps)
+/* Dim d in the order of memory: channels-last, that is 0, 2, 3, ..., 1. */
+static size_t stored(size_t d, size_t rank, bool last)
+{
+    return !last || d == 0 ? d : d + 1 == rank ? 1 : d + 1;
+}
+
+static void steps_of(const pg_tensor *t, size_t rank, bool last, int64_t *steps)
 {
     int64_t step = 1;
     for (size_t d = rank; d-- > 0;) {
-        const int64_t dim = d + t->rank >= rank ? t->dims[d + t->rank - rank] : 1;
+        const size_t at = stored(d, rank, last);
+        const int64_t dim = at + t->rank >= rank ? t->dims[at + t->rank - rank] : 1;
         steps[d] = dim == 1 ? 0 : step;
         step *= dim;
     }
+}
+
+/* Whether a tensor lies in memory as it would channels-last: with one pixel, both are the same. */
+static bool is_channels_last(const pg_tensor *t)
+{
+    bool pixel = t->rank >= 3;
+    for (size_t d = 2; d < t->rank; d++)
+        pixel = pixel && t->dims[d] == 1;
+    return t->layout == PG_CHANNELS_LAST || pixel;
 }
 
 static pg_status run_binary(pg_op *op, bool multiply)
@@ -144,17 +160,20 @@ static pg_status run_binary(pg_op *op, bool multiply)
     PG_TRY(read_linear(op, 6, 7, zero != NULL && quant_is_8bit(zero->dtype) ? zero->dtype : x->dtype, &b.to));
     PG_TRY(narrow(op, &b.to));
     const bool same = x->rank == y->rank && memcmp(x->dims, y->dims, x->rank * sizeof *x->dims) == 0;
-    if (!same || x->layout != y->layout) {
+    const bool last = x->rank == y->rank && is_channels_last(x) && is_channels_last(y) &&
+                      (x->layout == PG_CHANNELS_LAST || y->layout == PG_CHANNELS_LAST);
+    if (!last) {
         PG_TRY(row_major(op, 0));
         PG_TRY(row_major(op, 3));
+        x = pg_op_in(op, 0);
+        y = pg_op_in(op, 3);
     }
-    const uint16_t layout = x->layout;
     PG_TRY(pg_op_broadcast(op, x, y, &b.rank, b.dims));
     PG_TRY(pg_op_out(op, 0, b.to.dtype, b.rank, b.dims, &out));
     b.x = x->data;
     b.y = y->data;
     b.out = out->data;
-    out->layout = layout;
+    out->layout = last ? PG_CHANNELS_LAST : PG_ROW_MAJOR;
     const size_t count = (size_t)pg_tensor_count(out);
     if (count == 0)
         return NULL;
@@ -162,8 +181,10 @@ static pg_status run_binary(pg_op *op, bool multiply)
         pg_parallel_for(count, GRAIN, run_flat, &b);
         return NULL;
     }
-    steps_of(x, b.rank, b.x_step);
-    steps_of(y, b.rank, b.y_step);
+    steps_of(x, b.rank, last, b.x_step);
+    steps_of(y, b.rank, last, b.y_step);
+    for (size_t d = 0; d < b.rank; d++)
+        b.dims[d] = out->dims[stored(d, b.rank, last)];
     b.inner = (size_t)b.dims[b.rank - 1];
     pg_parallel_for(count / b.inner, GRAIN / (b.inner + 1) + 1, run_broadcast_rows, &b);
     return NULL;

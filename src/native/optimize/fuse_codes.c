@@ -88,11 +88,11 @@ static bool coded_weights(const pg_net *net, pg_str name, int64_t axis, coded *o
 /* ---- What follows an operator ---- */
 
 /* Which activations an operator on codes takes in. */
-typedef enum takes {
+typedef enum acts {
     TAKES_NONE,
     TAKES_MONOTONE, /* those that only narrow the range of codes */
     TAKES_ALL,      /* and real results may stay real behind them */
-} takes;
+} acts;
 
 typedef struct ending {
     pg_net_node *act; /* NULL for none */
@@ -109,7 +109,7 @@ static bool is_monotone(pg_act act)
 
 /* The node's only reader when it is an activation that may be taken in. `channels` and `rank` of a convolution's
  * result, or 0. */
-static pg_net_node *find_act(const pg_net *net, const pg_net_node *node, takes takes, size_t rank,
+static pg_net_node *find_act(const pg_net *net, const pg_net_node *node, acts takes, size_t rank,
                              size_t channels, ending *out)
 {
     pg_net_node *next = pg_net_only_consumer(net, net_out(node));
@@ -130,7 +130,7 @@ static pg_net_node *find_act(const pg_net *net, const pg_net_node *node, takes t
 }
 
 /* [activation] QuantizeLinear with one scale to 8 bits. */
-static void find_ending(const pg_net *net, const pg_net_node *node, takes takes, size_t rank, size_t channels,
+static void find_ending(const pg_net *net, const pg_net_node *node, acts takes, size_t rank, size_t channels,
                         ending *out)
 {
     ending found = {.what = pg_act_none()};
