@@ -214,6 +214,61 @@ def residual(c):
     return c.dequantize(c.quantize(y, *last), *last), 2 * max(float(last[0]), float(middle[0]))
 
 
+def depthwise(c):
+    groups = int(c.random.choice([3, 16, 20, 70]))
+    kernel = [(3, 3), (5, 5), (1, 3), (7, 2), (4, 5), (5, 1)][c.random.integers(0, 6)]
+    ends = c.ends()
+    x = c.activation(int(c.random.choice([1, 2])), groups, 13, int(c.random.choice([9, 13, 21])), ends=ends)
+    w, w_scale = c.weights((groups, 1, *kernel), 0)
+    bias = c.bias(groups, ends[0], w_scale)
+    y = c.node("Conv", [x, w] + ([bias] if bias else []), group=groups, strides=[int(s) for s in c.random.choice([1, 2], 2)],
+               dilations=[int(s) for s in c.random.choice([1, 1, 2], 2)], pads=[int(p) for p in c.random.integers(0, 4, 4)])
+    return c.finish(c.relu(y), c.scale(-3, 0))
+
+
+def activated(c):
+    """A product with an activation that is no bound."""
+    channels, kind = int(c.random.choice([5, 16, 40])), c.random.integers(0, 3)
+    ends = c.ends()
+    if kind == 2:
+        x = c.activation(6, 24, ends=ends)
+        w, w_scale = c.weights((24, channels), 1)
+        bias = c.bias(channels, ends[0], w_scale)
+        y = c.node("Gemm", [x, w] + ([bias] if bias else []))
+    else:
+        groups = channels if kind == 1 else 1
+        x = c.activation(1, channels if kind == 1 else 4, 6, 7, ends=ends)
+        w, w_scale = c.weights((channels, 1 if kind == 1 else 4, 3, 3), 0)
+        bias = c.bias(channels, ends[0], w_scale)
+        y = c.node("Conv", [x, w] + ([bias] if bias else []), group=groups, pads=[1, 1, 1, 1])
+    act = str(c.random.choice(["HardSwish", "spelt", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "Tanh"]))
+    if act == "spelt":
+        three, low, high, six = (c.constant(np.float32(v)) for v in (3, 0, 6, 6))
+        gate = c.node("Clip", [c.node("Add", [y, three]), low, high])
+        y = c.node("Div", [c.node("Mul", [y, gate]), six])
+    elif act == "PRelu" and kind != 2:
+        y = c.node("PRelu", [y, c.constant(c.random.uniform(-1, 1, (channels, 1, 1)).astype(np.float32))])
+    else:
+        y = c.node("LeakyRelu" if act == "PRelu" else act, [y])
+    return c.finish(y, c.scale(-6, -4) if act in ("Sigmoid", "HardSigmoid", "Tanh") else c.scale(-3, 0))
+
+
+def gate(c):
+    """What a convolution made times a number per channel, and resized."""
+    channels = int(c.random.choice([5, 16, 40]))
+    ends, middle, mean, last = c.ends(), c.ends(scale=c.scale(-3, 0)), c.ends(scale=c.scale(-4, -2)), c.ends(scale=c.scale(-3, 0))
+    x = c.activation(2, 4, 5, 6, ends=ends)
+    w, w_scale = c.weights((channels, 4, 1, 1), 0)
+    bias = c.bias(channels, ends[0], w_scale)
+    y = c.node("Conv", [x, w] + ([bias] if bias else []))
+    y = c.dequantize(c.quantize(y, *middle), *middle)
+    g = c.activation(2, channels, 1, 1, ends=mean)
+    y = c.node("Mul", [y, g] if c.random.random() < 0.5 else [g, y])
+    y = c.dequantize(c.quantize(y, *last), *last)
+    y = c.node("Resize", [y, "", c.constant(np.array([1, 1, 2, 2], np.float32))], mode="nearest")
+    return c.dequantize(c.quantize(y, *last), *last), 2 * float(last[0]) + float(middle[0]) * 128 * float(mean[0])
+
+
 def write(folder, name, c, make):
     result, step = make(c)
     graph = helper.make_graph(c.nodes, "graph", c.inputs, [helper.make_tensor_value_info(result, onnx.TensorProto.FLOAT, None)], c.constants)
@@ -227,7 +282,7 @@ def write(folder, name, c, make):
     root.mkdir(parents=True)
     (root / "model.onnx").write_bytes(model.SerializeToString())
     # A result without Q after it has float32 sums of another order.
-    exact = c.exact and make is not function
+    exact = c.exact and make not in (function, activated)
     atol = (0 if exact else 1.001 * float(step)) if step else 2e-5 * max(1.0, float(np.abs(expected).max(initial=0)))
     lines = [f"rtol 0\natol {atol:.9g}"]
     for value, array in [*c.feed.items(), (result, expected)]:
@@ -239,8 +294,9 @@ def write(folder, name, c, make):
 
 def main():
     folder = Path(sys.argv[1])
-    makers = [conv, conv, conv, matmul, matmul, gemm, binary, pooled, moved, joined, function, residual]
-    for seed in range(360):
+    makers = [conv, conv, conv, matmul, matmul, gemm, binary, pooled, moved, joined, function, residual, depthwise, activated,
+              activated, gate]
+    for seed in range(480):
         make, exact = makers[seed % len(makers)], seed // len(makers) % 3 != 0
         write(folder, f"{make.__name__}_{seed}{'' if exact else '_any_scale'}", Case(seed, exact), make)
 

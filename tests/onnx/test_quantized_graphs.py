@@ -17,7 +17,7 @@ except ImportError as error:
 
 HERE = Path(__file__).resolve().parent
 NODE_CASES = Path(os.environ.get("PG_BUILD", HERE.parent.parent / "build" / "release")) / "tests" / "tools" / "node_cases"
-COUNT = 360
+COUNT = 480
 
 
 class QuantizedGraphs(unittest.TestCase):
