@@ -310,10 +310,13 @@ typedef struct polygraphy_runner_options {
         *optimization_level; /* "ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", ...; NULL: the runtime's default */
     const char *library;     /* path of libonnxruntime; NULL: search */
     /* native */
-    bool float64;         /* compute every float tensor in double: the reference */
-    bool no_optimization; /* run every node as it is written */
-    bool no_onednn;       /* portable kernels only */
-    const char *onednn;   /* path of libdnnl; NULL: search */
+    bool float64;                 /* compute every float tensor in double: the reference */
+    bool no_optimization;         /* run every node as it is written */
+    bool no_onednn;               /* portable kernels only */
+    const char *onednn;           /* path of libdnnl; NULL: search */
+    bool bfloat16;                /* round the factors of products with weights to bfloat16 */
+    uint64_t max_loop_iterations; /* of one Loop; 0: 2^31 */
+    double max_seconds;           /* of one inference; 0: no limit */
 } polygraphy_runner_options;
 #define POLYGRAPHY_RUNNER_OPTIONS_INIT \
     ((polygraphy_runner_options){.struct_size = sizeof(polygraphy_runner_options)})

@@ -41,7 +41,10 @@ static pg_status open_runner(const polygraphy_model *model, const char *runtime,
                                    .no_onednn = options->no_onednn,
                                    .no_optimization = options->no_optimization,
                                    .onednn = options->onednn,
-                                   .float64 = options->float64};
+                                   .float64 = options->float64,
+                                   .bfloat16 = options->bfloat16,
+                                   .max_loop_iterations = options->max_loop_iterations,
+                                   .max_seconds = options->max_seconds};
         runner = pg_runner_native_new(model->model, &inner);
     } else {
         return pg_err(PG_ERR_INVALID, "there is no runtime '%s': it is 'native' or 'onnxrt'", runtime);

@@ -113,6 +113,8 @@ typedef struct pg_args_native {
     bool no_onednn, no_optimization, fp32;
     const char *onednn, *precision, *save_profile;
     pg_opt_text profile;
+    pg_opt_int loop_limit;
+    pg_opt_float time_limit;
 
     bool profiles;       /* times are taken */
     size_t profile_rows; /* to print; 0 = none */

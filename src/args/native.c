@@ -21,6 +21,12 @@ static const pg_option rows[] = {
     {"--fp32", PG_FIELD(pg_args_native, fp32), .flags = PG_OPTION_OURS,
      .help = "float32, which is what runners compute in when no option says otherwise; not with another "
              "precision"},
+    {"--native-loop-limit", PG_FIELD(pg_args_native, loop_limit), .metavar = "N", .flags = PG_OPTION_OURS,
+     .help = "a Loop that does not end within N iterations is an error (default: 2^31)"},
+    {"--native-time-limit", PG_FIELD(pg_args_native, time_limit), .metavar = "SECONDS",
+     .flags = PG_OPTION_OURS,
+     .help =
+         "an inference that takes longer is an error, told by the next node or iteration (default: none)"},
     {"--profile", PG_FIELD(pg_args_native, profile), .metavar = "N", .implied = "20", .flags = PG_OPTION_OURS,
      .help = "after the run, the N nodes and operators that took the most time (default: 20)"},
     {"--save-profile", PG_FIELD(pg_args_native, save_profile), .metavar = "FILE",
@@ -40,6 +46,21 @@ static pg_status parse_profile(pg_args_native *args)
     return NULL;
 }
 
+static pg_status parse_limits(pg_args_native *args)
+{
+    if (args->loop_limit.set && args->loop_limit.value < 1)
+        return pg_err(PG_ERR_INVALID,
+                      "option '--native-loop-limit': %lld is not a number of iterations above 0",
+                      (long long)args->loop_limit.value);
+    if (args->time_limit.set && !(args->time_limit.value > 0 && args->time_limit.value <= 1e9))
+        return pg_err(PG_ERR_INVALID,
+                      "option '--native-time-limit': %g is not a number of seconds above 0, up to 1e9",
+                      args->time_limit.value);
+    args->options.max_loop_iterations = args->loop_limit.set ? (uint64_t)args->loop_limit.value : 0;
+    args->options.max_seconds = args->time_limit.set ? args->time_limit.value : 0;
+    return NULL;
+}
+
 static pg_status finish(void *values, pg_arena *arena)
 {
     pg_args_native *args = values;
@@ -50,6 +71,7 @@ static pg_status finish(void *values, pg_arena *arena)
     if (args->fp32 && (args->options.float64 || args->options.bfloat16))
         return pg_err(PG_ERR_INVALID, "options '--fp32' and '--native-precision %s' exclude each other",
                       args->precision);
+    PG_TRY(parse_limits(args));
     return parse_profile(args);
 }
 

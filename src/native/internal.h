@@ -193,7 +193,11 @@ struct pg_session {
     size_t names_made;
     PG_VEC(pg_made_form) made; /* with options.for_engine */
     bool frozen;               /* nodes use the forms they have */
+    uint64_t end_ns;           /* of pg_clock_ns: when the current run has lasted max_seconds; 0 = no limit */
 };
+
+/* Asked before each node and each iteration: PG_ERR_INTERRUPTED after Ctrl-C, PG_ERR_LIMIT when the time is up. */
+PG_MUST_USE pg_status pg_session_go_on(const pg_session *session);
 
 /* Buffers that come back for reuse: freed memory is kept by size class until the pool goes. Buffers may
  * outlive the session. */

@@ -19,6 +19,7 @@ struct pg_native_options {
     bool no_optimization;         /* every node runs as written: no fusion, no layouts */
     const char *onednn;           /* path of libdnnl; NULL = search */
     uint64_t max_loop_iterations; /* of one Loop; 0 = the default of 2^31 */
+    double max_seconds;           /* of one inference, looked at before each node; 0 = no limit */
     uint64_t max_bytes;           /* of values held at once, without weights; 0 = no limit */
     bool bfloat16;                /* products with constant float32 factors round both factors to bfloat16 */
     bool float64;                 /* reference mode: every float32 and half tensor is computed in float64 */

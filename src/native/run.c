@@ -146,16 +146,25 @@ static pg_status name_node(pg_status status, const pg_op *op)
     return named;
 }
 
+pg_status pg_session_go_on(const pg_session *session)
+{
+    if (pg_interrupted())
+        return pg_err(PG_ERR_INTERRUPTED, "interrupted");
+    if (session->end_ns != 0 && pg_clock_ns() >= session->end_ns)
+        return pg_err(PG_ERR_LIMIT,
+                      "the inference took longer than its limit of %g seconds (--native-time-limit)",
+                      session->options.max_seconds);
+    return NULL;
+}
+
 pg_status pg_plan_run(const pg_plan *plan)
 {
     pg_frame *frame = (pg_frame *)&plan->frame;
     for (size_t i = 0; i < plan->n_nodes; i++) {
         pg_plan_node *node = &plan->nodes[i];
         const pg_observer *observer = node->op.session->observer;
-        pg_status status;
-        if (pg_interrupted())
-            status = pg_err(PG_ERR_INTERRUPTED, "interrupted");
-        else
+        pg_status status = pg_session_go_on(node->op.session);
+        if (status == NULL)
             status = observer != NULL ? run_observed(node, observer) : pg_plan_run_node(node);
         pg_frame_end_node(frame);
         if (status != NULL) {

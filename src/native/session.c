@@ -1,5 +1,6 @@
 #include "native/native.h"
 
+#include "base/clock.h"
 #include "base/alloc.h"
 #include "base/threads.h"
 #include "native/internal.h"
@@ -133,6 +134,8 @@ pg_status pg_session_run(pg_session *session, const pg_feed *feed, pg_feed *out)
     pg_plan *plan = session->plan;
     plan->frame.failed = SIZE_MAX;
     pg_threads_set(session->options.threads);
+    session->end_ns =
+        session->options.max_seconds > 0 ? pg_clock_ns() + (uint64_t)(session->options.max_seconds * 1e9) : 0;
     pg_status status = fill_inputs(session, feed);
     if (status == NULL)
         status = pg_plan_run(plan);

@@ -229,10 +229,10 @@ def graph_of(op, arrays, attrs):
     return helper.make_graph(nodes, "g", inputs, values, weights)
 
 
-def run(model, folder):
+def run(model, folder, *options):
     path = Path(folder) / "model.onnx"
     path.write_bytes(model.SerializeToString())
-    return subprocess.run([PROGRAM, "run", str(path), "--native"], capture_output=True, text=True, errors="replace",
+    return subprocess.run([PROGRAM, "run", str(path), "--native", *options], capture_output=True, text=True, errors="replace",
                           check=False, stdin=subprocess.DEVNULL, timeout=60)
 
 
@@ -242,8 +242,8 @@ class BadModels(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
 
-    def refused(self, model, says):
-        done = run(model, self.folder)
+    def refused(self, model, says, *options):
+        done = run(model, self.folder, *options)
         text = done.stdout + done.stderr
         self.assertEqual(done.returncode, 1, text)
         error = text[text.find("[!]"):]
@@ -302,6 +302,35 @@ class BadModels(unittest.TestCase):
             process.send_signal(signal.SIGINT)
             text += process.communicate(timeout=60)[0].decode()
         self.assertEqual(process.returncode, 130, text)
+
+    def test_endless_loop_ends_at_its_limit_of_iterations(self):
+        self.refused(self.endless(), ["Loop", NAME, "1000 iterations", "--native-loop-limit"], "--native-loop-limit", "1000")
+
+    def test_endless_loop_ends_at_the_limit_of_time(self):
+        begin = time.monotonic()
+        self.refused(self.endless(), ["Loop", NAME, "iteration", "0.25 seconds", "--native-time-limit"], "--native-time-limit", "0.25")
+        self.assertGreaterEqual(time.monotonic() - begin, 0.25)
+
+    def test_limits_that_are_none(self):
+        for option, word in [("--native-loop-limit", "0"), ("--native-time-limit", "0"), ("--native-time-limit", "-1"), ("--native-time-limit", "nan")]:
+            done = run(self.endless(), self.folder, option, word)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"option '{option}'", done.stderr + done.stdout)
+
+    def test_error_in_a_body_names_the_iteration(self):
+        """The Gather of iteration 2 is out of range."""
+        body = helper.make_graph([helper.make_node("Gather", ["table", "i"], ["g"], name="inner"),
+                                  helper.make_node("Identity", ["c"], ["c_out"])], "body",
+                                 [helper.make_tensor_value_info("i", TensorProto.INT64, []),
+                                  helper.make_tensor_value_info("c", TensorProto.BOOL, [])],
+                                 [helper.make_tensor_value_info("c_out", TensorProto.BOOL, []),
+                                  helper.make_tensor_value_info("g", TensorProto.FLOAT, [])])
+        node = helper.make_node("Loop", ["trips", "go"], ["y"], name=NAME, body=body)
+        graph = helper.make_graph([node], "g", [], [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+                                  [numpy_helper.from_array(np.array(True), "go"), numpy_helper.from_array(np.array(5), "trips"),
+                                   numpy_helper.from_array(f32(1, 2), "table")])
+        self.refused(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10),
+                     ["Loop", NAME, "iteration 2", "Gather", "inner"])
 
     # ---- Functions ----
 

@@ -1,6 +1,5 @@
 /* Control flow: If, Loop, Scan. Bodies are plans of their own (kernel.h: pg_op_run_subgraph). */
 #include "base/alloc.h"
-#include "base/interrupt.h"
 #include "base/vec.h"
 #include "native/internal.h"
 #include "native/ops/slices.h"
@@ -40,6 +39,16 @@ static pg_status run_if(pg_op *op)
     PG_TRY(read_flag(op, pg_op_in_value(op, 0), "the condition", &condition));
     PG_TRY(find_body(op, condition ? "then_branch" : "else_branch", &body, &graph));
     return pg_op_run_subgraph(op, body, NULL, 0, op->out, op->n_out);
+}
+
+/* What failed in a body says in which iteration. */
+static pg_status name_iteration(const pg_op *op, pg_status status, int64_t iteration)
+{
+    if (status == NULL || pg_status_code(status) == PG_ERR_INTERRUPTED)
+        return status;
+    pg_str name = op->node->name, type = op->node->op_type;
+    return pg_status_context(status, "%" PG_STR_FMT " '%" PG_STR_FMT "', iteration %lld", PG_STR_ARG(type),
+                             PG_STR_ARG(name), (long long)iteration);
 }
 
 /* ---- Values collected over iterations ---- */
@@ -210,13 +219,15 @@ static pg_status run_loop(pg_op *op)
     most = most > 0 ? most : (uint64_t)1 << 31;
     pg_status status = read_loop(op, &l);
     for (int64_t i = 0; status == NULL && l.go_on && (l.trips < 0 || i < l.trips); i++) {
-        if ((uint64_t)i >= most)
-            status =
-                pg_op_err(op, PG_ERR_LIMIT, "did not end within %llu iterations", (unsigned long long)most);
-        else if (pg_interrupted())
-            status = pg_err(PG_ERR_INTERRUPTED, "interrupted");
-        else
+        if ((uint64_t)i >= most) {
+            status = pg_op_err(op, PG_ERR_LIMIT, "did not end within %llu iterations (--native-loop-limit)",
+                               (unsigned long long)most);
+            break;
+        }
+        status = pg_session_go_on(op->session);
+        if (status == NULL)
             status = iterate(op, &l, i);
+        status = name_iteration(op, status, i);
     }
     if (status == NULL)
         status = finish_loop(op, &l);
@@ -323,7 +334,10 @@ static pg_status scan_steps(pg_op *op, scan *s, pg_value *state)
                 s->inputs[s->n_state + i] = pg_value_of_tensor(slice);
         }
         if (status == NULL)
-            status = pg_interrupted() ? pg_err(PG_ERR_INTERRUPTED, "interrupted") : step(op, s, state);
+            status = pg_session_go_on(op->session);
+        if (status == NULL)
+            status = step(op, s, state);
+        status = name_iteration(op, status, t);
     }
     free(axes);
     return status;

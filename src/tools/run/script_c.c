@@ -12,7 +12,7 @@ static const char expressible[] =
     "--onnx-exclude-outputs --onnx-outputs-by-type --mark-all --exclude-outputs --fp-to-fp16 --save-onnx "
     "--save-external-data --external-data-size-threshold --no-save-all-tensors-to-one-file --providers "
     "--graph-optimization-level --ort-library --no-onednn --onednn-library --no-native-optimization "
-    "--native-precision "
+    "--native-precision --native-loop-limit --native-time-limit "
     "--seed --val-range --iterations --data-loader-backend-module --load-inputs --warm-up --save-inputs "
     "--save-outputs "
     "--postprocess --no-shape-check --validate --fail-fast --check-average --sequential-runners --compare "
@@ -176,9 +176,15 @@ static void write_open_runner(const run_args *args, pg_buf *out)
     put_text_member(out, "optimization_level", args->onnxrt.optimization_level);
     put_text_member(out, "library", onnxrt->library);
     put_true(out, "float64", native->float64);
+    put_true(out, "bfloat16", native->bfloat16);
     put_true(out, "no_optimization", native->no_optimization);
     put_true(out, "no_onednn", native->no_onednn);
     put_text_member(out, "onednn", native->onednn);
+    if (native->max_loop_iterations > 0)
+        pg_buf_printf(out, "    options.max_loop_iterations = %llu;\n",
+                      (unsigned long long)native->max_loop_iterations);
+    if (native->max_seconds > 0)
+        pg_buf_printf(out, "    options.max_seconds = %.17g;\n", native->max_seconds);
     pg_buf_puts(
         out,
         "    must(polygraphy_runner_open(model, runtime, &options, &runner));\n    return runner;\n}\n\n");
