@@ -176,40 +176,6 @@ static pg_status check_types(const pg_args_trt *trt)
     return NULL;
 }
 
-static pg_status parse_type(pg_trt_pair text, pg_layer_precision *out)
-{
-    static const struct {
-        const char *name;
-        pg_dtype dtype;
-    } types[] = {{"float32", PG_F32},   {"float", PG_F32}, {"fp32", PG_F32},
-                 {"float16", PG_F16},   {"half", PG_F16},  {"fp16", PG_F16},
-                 {"bfloat16", PG_BF16}, {"bf16", PG_BF16}, {"int8", PG_I8}};
-    for (size_t i = 0; i < PG_COUNT(types); i++)
-        if (pg_str_is(text.value, types[i].name)) {
-            *out = (pg_layer_precision){text.name, types[i].dtype};
-            return NULL;
-        }
-    return pg_err(PG_ERR_INVALID,
-                  "option '--layer-precisions': layers compute in float32, float16, bfloat16 or int8, not in "
-                  "'%" PG_STR_FMT "'",
-                  PG_STR_ARG(text.value));
-}
-
-static pg_status fill_precisions(const pg_trt_options *options, pg_arena *arena, pg_build_config *build)
-{
-    const char *constraints = options->precision_constraints;
-    pg_layer_precision *items =
-        PG_ARENA_ARRAY(arena, pg_layer_precision, options->layer_precisions.count + 1);
-    for (size_t i = 0; i < options->layer_precisions.count; i++)
-        PG_TRY(parse_type(options->layer_precisions.items[i], &items[i]));
-    build->precisions = items;
-    build->n_precisions = options->layer_precisions.count;
-    build->constraints = constraints == NULL || strcmp(constraints, "none") == 0 ? PG_CONSTRAINTS_NONE
-                         : strcmp(constraints, "prefer") == 0                    ? PG_CONSTRAINTS_PREFER
-                                                                                 : PG_CONSTRAINTS_OBEY;
-    return NULL;
-}
-
 static pg_status fill_pools(const pg_trt_options *options, pg_build_config *build)
 {
     for (size_t i = 0; i < options->n_pools; i++) {
@@ -242,7 +208,7 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
                              .data = pg_args_feeds_next,
                              .data_context = &data};
     build.calibration.threads = args->threads;
-    PG_TRY(fill_precisions(&args->trt->options, arena, &build));
+    PG_TRY(pg_trt_fill_precisions(&args->trt->options, arena, &build));
     PG_TRY(fill_pools(&args->trt->options, &build));
     PG_TRY(open_data(args, model->graph, arena, &data));
     pg_status status = fill_profiles(args, &data, model->graph, arena, &build);

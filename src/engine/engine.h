@@ -42,6 +42,7 @@ typedef struct pg_build_config {
     const pg_shape_profile *profiles; /* none: one profile of the model's own shapes, open dims 1 */
     size_t n_profiles;
     bool fp16, bf16, int8;
+    bool float_convolutions; /* int8 leaves convolutions as they are */
     pg_constraints constraints;
     const pg_layer_precision *precisions;
     size_t n_precisions;
@@ -55,6 +56,10 @@ typedef struct pg_build_config {
     bool portable;           /* the file has plain weights only */
     unsigned threads;        /* 0 = all processors */
 } pg_build_config;
+
+/* The model with the configuration's precisions written into it, a reference; and their names ("float16+int8"). */
+PG_MUST_USE pg_status pg_engine_set_precisions(const pg_model *model, const pg_build_config *config,
+                                               pg_arena *arena, pg_model **out, pg_str *out_text);
 
 /* ---- Engines ---- */
 

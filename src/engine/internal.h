@@ -16,9 +16,6 @@ pg_native_options pg_engine_session_options(const pg_engine *engine, const pg_na
 void pg_engine_lower(pg_engine *engine);
 /* Whether only packed forms stand for a weight of such a network. */
 bool pg_engine_is_packed(const pg_weight *weight);
-/* The model with the configuration's precisions written into it, a reference; and their names ("float16+int8"). */
-PG_MUST_USE pg_status pg_engine_set_precisions(const pg_model *model, const pg_build_config *config,
-                                               pg_arena *arena, pg_model **out, pg_str *out_text);
 /* Copies the session's layers into the engine. */
 void pg_engine_read_layers(pg_engine *engine, const pg_session *session);
 /* "no layer is called ...", with the nearest names. */

@@ -75,7 +75,10 @@ static float scale_of(void *context, pg_str tensor)
 
 static bool may_be_int8(void *context, const pg_node *node)
 {
-    pg_dtype asked = asked_of(context, node);
+    const precisions *b = context;
+    pg_dtype asked = asked_of(b, node);
+    if (b->config->float_convolutions && pg_str_is(node->op_type, "Conv"))
+        return false;
     return asked == PG_UNDEFINED || asked == PG_I8;
 }
 

@@ -156,9 +156,13 @@ int pg_fp16_type_source(const pg_node *node, pg_dtype *out)
                                        "Conv",
                                        NULL};
     const pg_attr *to = pg_node_attr(node, "to");
+    *out = PG_UNDEFINED;
+    if (is_known_domain(node->domain) && pg_str_is(node->op_type, "QuantizeLinear") && node->n_inputs > 2)
+        return 2; /* the zero point */
+    if (is_known_domain(node->domain) && pg_str_is(node->op_type, "DequantizeLinear"))
+        return 1; /* the scale */
     if (node->domain.len > 0)
         return -1;
-    *out = PG_UNDEFINED;
     if (one_of(node->op_type, longs))
         *out = PG_I64;
     else if (one_of(node->op_type, bools))

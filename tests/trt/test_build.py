@@ -1,5 +1,6 @@
 """Networks and engines through TensorRT-RTX's own libraries, without a GPU."""
 import os
+import re
 import signal
 import subprocess
 import time
@@ -17,6 +18,14 @@ def convolution(channels=8, size=32):
     weights = [((i * 7) % 11 - 5) / 10 for i in range(channels * 3 * 9)]
     return cli.model([cli.node("Conv", ["x", "w"], ["y"], "n_conv")], [cli.value_info("x", [1, 3, size, size])],
                      [cli.value_info("y", [1, channels, size - 2, size - 2])], [cli.weight("w", [channels, 3, 3, 3], weights)])
+
+
+def two_products():
+    """y = Relu(x a) b"""
+    weights = [((i * 5) % 13 - 6) / 20 for i in range(16 * 16)]
+    return cli.model([cli.node("MatMul", ["x", "a"], ["p"], "n_one"), cli.node("Relu", ["p"], ["r"], "n_relu"),
+                      cli.node("MatMul", ["r", "b"], ["y"], "n_two")], [cli.value_info("x", [4, 16])],
+                     [cli.value_info("y", [4, 16])], [cli.weight("a", [16, 16], weights), cli.weight("b", [16, 16], weights)])
 
 
 class Network(rtx.RtxCase):
@@ -177,10 +186,48 @@ class Engine(rtx.RtxCase):
         self.assertIn("| ProfilingVerbosity.NONE\n    Preview Features       | []\n", out)
 
     def test_what_strongly_typed_networks_refuse(self):
-        for words in (["--int8"], ["--bf16"], ["--fp8"], ["--precision-constraints", "obey"],
-                      ["--layer-precisions", "n_conv:float16"], ["--tensor-dtypes", "x:float16"]):
+        for words in (["--fp8"], ["--tensor-dtypes", "x:float16"]):
             err = self.convert("c.onnx", *words, rc=1).err
             self.assertRegex(err, rf"option '{words[0]}': TensorRT-RTX 1\.6\.1 has no .*strongly typed")
+
+    def types(self, *words):
+        """Type of the first output of each layer in the network."""
+        told = self.rtx_run("convert", "two.onnx", "-o", "view.onnx", "--convert-to", "onnx-like-trt-network", *words).out
+        out = self.run_it("inspect", "model", "view.onnx", "--show", "layers").out
+        layers = re.split(r"\n +Node \d+ +\| ", out)[1:]
+        return told, {layer.split()[0]: re.search(r"-> \{\S+ \[dtype=(\w+)", layer)[1] for layer in layers}
+
+    def test_types_are_written_into_the_model(self):
+        self.save("two.onnx", two_products())
+        for words, first, second in (((), "float32", "float32"), (("--fp16",), "float16", "float16"), (("--bf16",), "bfloat16", "bfloat16"),
+                                     (("--precision-constraints", "obey", "--layer-precisions", "n_one:fp16"), "float16", "float32"),
+                                     (("--precision-constraints", "n_two:bf16"), "float32", "bfloat16"),
+                                     (("--fp16", "--precision-constraints", "prefer", "--layer-precisions", "n_two:float32"), "float16",
+                                      "float32")):
+            with self.subTest(words):
+                out, types = self.types(*words)
+                self.assertEqual((types["n_one"], types["n_two"]), (first, second), out)
+                self.rtx_run("convert", "two.onnx", "-o", "x.engine", *words)
+        self.assertIn("[W] The precisions of layers have no effect without", self.convert("two.onnx", "--layer-precisions", "n_one:fp16").out)
+        err = self.convert("two.onnx", "--precision-constraints", "obey", "--layer-precisions", "n_onn:fp16", rc=1).err
+        self.assertIn("n_one", err)
+
+    def test_int8_is_written_into_the_model(self):
+        self.save("two.onnx", two_products())
+        out, types = self.types("--int8")
+        self.assertIn("[I] 2 layers read int8; 2 weights are stored as int8.\n", out)
+        self.assertIn("int8", types.values())
+        out = self.rtx_run("convert", "two.onnx", "-o", "x.engine", "--int8", "--calibration-cache", "c.cache", "--iterations", "3").out
+        self.assertIn("the types are written into the model: int8 (TensorRT-RTX has no convolutions in int8)\n", out)
+        first = (self.folder / "c.cache").read_bytes()
+        self.assertTrue(first.startswith(b"TRT-"))
+        out = self.convert("two.onnx", "--int8", "--fp16", "--calibration-cache", "c.cache").out
+        self.assertIn("of the calibration cache 'c.cache'", out)
+        self.assertIn("the types are written into the model: int8+float16", out)
+        self.assertEqual((self.folder / "c.cache").read_bytes(), first)
+        out = self.convert("c.onnx", "--int8").out  # stays in floating point
+        self.assertIn("[I] 0 layers read int8", out)
+        self.assertIn("[W] Option: --calibration-cache does nothing without --int8.", self.convert("c.onnx", "--calibration-cache", "x").out)
 
     def test_what_the_library_refuses(self):
         for words, part in ((["--tactic-sources", "cublas"], "has no TacticSource 'cublas': there are EDGE_MASK_CONV"),
@@ -189,7 +236,6 @@ class Engine(rtx.RtxCase):
                             (["--hardware-compatibility-level", "ampere_plus"], "does not take it"),
                             (["--use-dla"], "finds no deep learning accelerator"),
                             (["--save-tactics", "t.json"], "has no algorithm selector: only TensorRT 10 has one"),
-                            (["--calibration-cache", "c"], "has no calibrators"),
                             (["--plugins", "./no.so"], "could not load the library './no.so'"),
                             (["--builder-optimization-level", "6"], "6 is not between 0 and 5"),
                             (["--exclude-lean-runtime"], "needs --version-compatible")):
@@ -200,7 +246,7 @@ class Engine(rtx.RtxCase):
 
     def test_fp16_converts_the_model(self):
         out = self.convert("c.onnx", "--fp16").out
-        self.assertIn("the network is strongly typed, so the model was converted to float16 | 1 weights", out)
+        self.assertIn("The network is strongly typed, so the types are written into the model: float16\n", out)
         self.convert("c.onnx", "--fp-to-fp16")
 
     def test_outputs(self):

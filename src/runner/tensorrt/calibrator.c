@@ -252,25 +252,16 @@ static void find_inputs(pg_trt_calibrator *self, pg_trt_network *network, trt_ob
     self->inputs = (pg_io_list){items, (size_t)count};
 }
 
-/* What a library without calibrators says of the options that need one. */
-static pg_status lacks_calibrator(const pg_trt *trt, const pg_trt_options *options)
-{
-    return options->calibration_cache == NULL
-               ? NULL
-               : pg_trt_lacks(trt, "--calibration-cache",
-                              "calibrators: its networks are strongly typed, so the model has to have "
-                              "QuantizeLinear and DequantizeLinear nodes");
-}
-
 pg_status pg_trt_set_calibrator(pg_trt_network *network, trt_object *config, const pg_trt_options *options,
                                 trt_object *profile)
 {
     pg_trt *trt = network->trt;
     pg_trt_calibrator *self = &network->calibrator;
-    if (!TRT_HAS(trt, config_set_calibrator))
-        return lacks_calibrator(trt, options);
-    if (!pg_trt_asks_for(options, "--int8") || options->strongly_typed)
-        return NULL;
+    bool asked = pg_trt_asks_for(options, "--int8");
+    if (!asked && options->calibration_cache != NULL)
+        PG_LOG_WARNING("Option: --calibration-cache does nothing without --int8.");
+    if (!asked || !TRT_HAS(trt, config_set_calibrator) || options->strongly_typed)
+        return NULL; /* or the model has been quantized */
     if (is_quantized(network)) {
         PG_LOG_INFO("The network has quantization layers: their scales are used, and nothing is calibrated.");
         return NULL;

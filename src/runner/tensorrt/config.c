@@ -16,16 +16,18 @@ typedef struct configuration {
 
 typedef struct flag_row {
     const char *option, *flag;
-    const char *strong; /* where types follow from the model: what to do instead */
+    const char
+        *strong; /* where types follow from the model: "" for what is in it by now, or what is missing */
 } flag_row;
 
-#define TYPES_FOLLOW(advice) "way to choose types: its networks are strongly typed; " advice
 static const flag_row flag_rows[] = {
     {"--tf32", "TF32", NULL},
-    {"--fp16", "FP16", TYPES_FOLLOW("convert the model first, with --fp-to-fp16")},
-    {"--bf16", "BF16", TYPES_FOLLOW("the model has to be in bfloat16 itself")},
-    {"--fp8", "FP8", TYPES_FOLLOW("the model has to be in float8 itself")},
-    {"--int8", "INT8", TYPES_FOLLOW("the model needs QuantizeLinear and DequantizeLinear nodes")},
+    {"--fp16", "FP16", ""},
+    {"--bf16", "BF16", ""},
+    {"--fp8", "FP8",
+     "way to choose types: its networks are strongly typed; the model has to have QuantizeLinear and "
+     "DequantizeLinear nodes of float8 itself"},
+    {"--int8", "INT8", ""},
     {"--sparse-weights", "SPARSE_WEIGHTS", NULL},
     {"--version-compatible", "VERSION_COMPATIBLE", NULL},
     {"--exclude-lean-runtime", "EXCLUDE_LEAN_RUNTIME", NULL},
@@ -75,8 +77,8 @@ static pg_status set_flags(configuration *self)
         const flag_row *row = &flag_rows[i];
         if (!pg_trt_asks_for(self->options, row->option))
             continue;
-        if (typed && row->strong != NULL && strcmp(row->option, "--fp16") == 0)
-            continue; /* the model was converted before it was parsed */
+        if (typed && row->strong != NULL && row->strong[0] == '\0')
+            continue;
         if (typed && row->strong != NULL)
             return pg_trt_lacks(trt, row->option, row->strong);
         PG_TRY(set_flag(self, row->option, row->flag));
@@ -86,10 +88,8 @@ static pg_status set_flags(configuration *self)
     if (!pg_trt_asks_for(self->options, "--tf32"))
         TRT_CALL(trt, config_clear_flag, self->config, tf32);
     const char *constraints = self->options->precision_constraints;
-    if (constraints == NULL || strcmp(constraints, "none") == 0)
+    if (constraints == NULL || strcmp(constraints, "none") == 0 || typed)
         return NULL;
-    if (typed)
-        return pg_trt_lacks(trt, "--precision-constraints", TYPES_FOLLOW("there is nothing to constrain"));
     return set_flag(self, "--precision-constraints",
                     strcmp(constraints, "obey") == 0 ? "OBEY_PRECISION_CONSTRAINTS"
                                                      : "PREFER_PRECISION_CONSTRAINTS");

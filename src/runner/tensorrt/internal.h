@@ -7,6 +7,7 @@
  *     calibrator.c      int8 ranges from data, for TensorRT 10
  *     selector.c        kernels recorded, replayed and excluded, for TensorRT 10
  *     network.c         a model through the library's parser
+ *     retype.c          the model's types, before it is parsed
  *     outputs.c         which tensors of a network are outputs
  *     config.c          the builder's configuration from options
  *     profiles.c        optimization profiles
@@ -218,6 +219,11 @@ struct pg_trt_network {
 PG_MUST_USE pg_status pg_trt_network_init(pg_trt_network *network, pg_model *model,
                                           const pg_trt_options *options);
 void pg_trt_network_deinit(pg_trt_network *network);
+
+/* ---- retype.c ---- */
+
+/* Writes the types that options ask for into the model, where the network is strongly typed. */
+PG_MUST_USE pg_status pg_trt_retype(pg_trt_network *network, const pg_trt_options *options);
 
 /* ---- outputs.c ---- */
 

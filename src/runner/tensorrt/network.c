@@ -6,7 +6,6 @@
 #include "log/log.h"
 #include "onnx/edit.h"
 #include "onnx/save.h"
-#include "surgery/fp16.h"
 
 /* ---- Probes ---- */
 
@@ -222,9 +221,6 @@ static pg_status for_pairs(pg_trt_network *self, const char *option, const pg_tr
 static pg_status set_layer_precisions(pg_trt_network *self, const pg_trt_pairs *pairs)
 {
     pg_trt *trt = self->trt;
-    if (pairs->count > 0 && (!TRT_HAS(trt, layer_set_precision) || pg_trt_is_rtx(trt)))
-        return pg_trt_lacks(trt, "--layer-precisions",
-                            "precisions of layers: its networks are strongly typed");
     for (size_t p = 0; p < pairs->count; p++) {
         int dtype;
         bool found = false;
@@ -273,7 +269,8 @@ static pg_status refine(pg_trt_network *self, const pg_trt_options *options)
         pg_buf_deinit(&list);
         PG_TRY(status);
     }
-    PG_TRY(set_layer_precisions(self, &options->layer_precisions));
+    if (!pg_trt_is_strongly_typed(self->trt) && !options->strongly_typed) /* else they are in the model */
+        PG_TRY(set_layer_precisions(self, &options->layer_precisions));
     if (options->decomposable_attentions)
         return pg_err(PG_ERR_UNSUPPORTED,
                       "option '--decomposable-attentions' is not available in this version");
@@ -281,24 +278,6 @@ static pg_status refine(pg_trt_network *self, const pg_trt_options *options)
 }
 
 /* ---- Life cycle ---- */
-
-/* --fp16 where types follow from the model: the model itself changes, and keeps what float16 cannot hold. */
-static pg_status convert_types(pg_trt_network *self, const pg_trt_options *options)
-{
-    pg_model *changed = NULL;
-    pg_fp16_report report;
-    if (!pg_trt_asks_for(options, "--fp16") ||
-        !(pg_trt_is_strongly_typed(self->trt) || options->strongly_typed))
-        return NULL;
-    PG_TRY_CTX(pg_surgery_fp16(self->model, NULL, &report, &changed),
-               "while converting the model for --fp16");
-    pg_model_unref(self->model);
-    self->model = changed;
-    PG_LOG_INFO("Option --fp16: the network is strongly typed, so the model was converted to float16 | %zu "
-                "weights, %zu casts added, %zu nodes stay in float32",
-                report.weights, report.casts, report.kept_nodes);
-    return NULL;
-}
 
 /* Where types are not the model's by themselves, a strongly typed network is asked for by a flag. */
 static uint32_t creation_flags(const pg_trt *trt, const pg_trt_options *options)
@@ -328,7 +307,7 @@ pg_status pg_trt_network_init(pg_trt_network *self, pg_model *model, const pg_tr
     if (self->parser == NULL)
         return pg_trt_failed(trt, "create a parser");
     PG_TRY(set_parser_flags(self, options));
-    PG_TRY(convert_types(self, options));
+    PG_TRY(pg_trt_retype(self, options));
     PG_TRY(parse(self));
     return refine(self, options);
 }

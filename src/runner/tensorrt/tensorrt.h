@@ -5,7 +5,7 @@
 #ifndef PG_RUNNER_TENSORRT_TENSORRT_H
 #define PG_RUNNER_TENSORRT_TENSORRT_H
 
-#include "engine/calibrate.h"
+#include "engine/engine.h"
 #include "engine/tactics.h"
 #include "runner/runner.h"
 
@@ -120,6 +120,10 @@ typedef struct pg_trt_options {
     double streaming_budget; /* bytes or percent; -1: the library's choice, -2: all weights on the device */
     size_t profile_rows;     /* layers in the table of times at the end; 0: none is taken */
 } pg_trt_options;
+
+/* --layer-precisions and --precision-constraints for a builder that rewrites the model. */
+PG_MUST_USE pg_status pg_trt_fill_precisions(const pg_trt_options *options, pg_arena *arena,
+                                             pg_build_config *out);
 
 /* Builds an engine from a model and writes it, as one file or not at all. */
 PG_MUST_USE pg_status pg_trt_build_file(pg_model *model, const pg_trt_options *options, const char *path);
