@@ -30,6 +30,9 @@ class Operators(unittest.TestCase):
     def test_convolutions_recurrent_quantized_and_contributed(self):
         self.check("contrib_op_cases")
 
+    def test_layers_of_8_bit_weights(self):
+        self.check("quant_layer_op_cases")
+
 
 if __name__ == "__main__":
     unittest.main()

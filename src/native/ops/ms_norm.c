@@ -3,27 +3,16 @@
 
 #include "base/alloc.h"
 #include "base/threads.h"
-#include "native/ops/nn.h"
-
-/* Rows of n elements: sum = x + skip + bias, y = (sum - mean) / deviation * scale + shift. */
-typedef struct rows_job {
-    pg_dtype dtype;
-    size_t n, skip_rows; /* the skip's rows repeat */
-    double epsilon;
-    bool rms;                                    /* no mean is subtracted */
-    const void *x, *skip, *bias, *scale, *shift; /* the last four may be NULL */
-    void *y, *sum;                               /* sum: NULL when nobody wants it */
-    float *mean, *inverse;                       /* per row, or NULL */
-} rows_job;
+#include "native/ops/ms_norm.h"
 
 static double get(pg_dtype dtype, const void *data, size_t i)
 {
     return data == NULL ? 0 : nn_get(dtype, data, i);
 }
 
-static void normalize_rows(void *context, size_t begin, size_t end)
+void ms_normalize_rows(void *context, size_t begin, size_t end)
 {
-    const rows_job *job = context;
+    const ms_norm_rows *job = context;
     const pg_dtype t = job->dtype;
     for (size_t r = begin; r < end; r++) {
         const size_t at = r * job->n, skip_at = job->skip_rows > 0 ? r % job->skip_rows * job->n : 0;
@@ -56,7 +45,7 @@ static void normalize_rows(void *context, size_t begin, size_t end)
     }
 }
 
-static pg_status read_epsilon(const pg_op *op, float missing, double *out)
+pg_status ms_norm_epsilon(const pg_op *op, float missing, double *out)
 {
     float epsilon;
     PG_TRY(pg_op_attr_f(op, "epsilon", missing, &epsilon));
@@ -98,7 +87,7 @@ static pg_status stat_output(pg_op *op, size_t i, float **out)
 
 /* ---- SkipLayerNormalization, SkipSimplifiedLayerNormalization ---- */
 
-static pg_status check_skip(const pg_op *op, rows_job *job)
+static pg_status check_skip(const pg_op *op, ms_norm_rows *job)
 {
     const pg_tensor *x = pg_op_in(op, 0), *skip = pg_op_in(op, 1);
     if (x->rank != 2 && x->rank != 3)
@@ -117,10 +106,10 @@ static pg_status run_skip(pg_op *op, bool rms)
 {
     PG_TRY(nn_need_floats(op, 3));
     const pg_tensor *x = pg_op_in(op, 0);
-    rows_job job = {.dtype = x->dtype, .rms = rms, .x = x->data, .skip = pg_op_in(op, 1)->data};
+    ms_norm_rows job = {.dtype = x->dtype, .rms = rms, .x = x->data, .skip = pg_op_in(op, 1)->data};
     pg_tensor *y, *sum;
     PG_TRY(check_skip(op, &job));
-    PG_TRY(read_epsilon(op, 1e-12f, &job.epsilon));
+    PG_TRY(ms_norm_epsilon(op, 1e-12f, &job.epsilon));
     PG_TRY(read_vector(op, 2, job.n, x->dtype, &job.scale));
     if (!rms)
         PG_TRY(read_vector(op, 3, job.n, x->dtype, &job.shift));
@@ -134,7 +123,7 @@ static pg_status run_skip(pg_op *op, bool rms)
         job.sum = sum->data;
     }
     const size_t rows = job.n > 0 ? (size_t)(pg_tensor_count(x) / job.n) : 0;
-    pg_parallel_for(rows, 8192 / (job.n + 1) + 1, normalize_rows, &job);
+    pg_parallel_for(rows, 8192 / (job.n + 1) + 1, ms_normalize_rows, &job);
     return NULL;
 }
 
@@ -153,13 +142,13 @@ static pg_status run_simplified(pg_op *op)
 {
     PG_TRY(nn_need_floats(op, 2));
     const pg_tensor *x = pg_op_in(op, 0);
-    rows_job job = {.dtype = x->dtype, .rms = true, .x = x->data, .n = 1};
+    ms_norm_rows job = {.dtype = x->dtype, .rms = true, .x = x->data, .n = 1};
     int64_t axis_attr, dims[PG_MAX_RANK];
     size_t axis, rows = 1;
     pg_tensor *y, *inverse;
     PG_TRY(pg_op_attr_i(op, "axis", -1, &axis_attr));
     PG_TRY(pg_op_axis(op, axis_attr, x->rank, &axis));
-    PG_TRY(read_epsilon(op, 1e-5f, &job.epsilon));
+    PG_TRY(ms_norm_epsilon(op, 1e-5f, &job.epsilon));
     for (size_t i = 0; i < x->rank; i++) {
         *(i < axis ? &rows : &job.n) *= (size_t)x->dims[i];
         dims[i] = i < axis ? x->dims[i] : 1;
@@ -171,23 +160,11 @@ static pg_status run_simplified(pg_op *op)
         PG_TRY(pg_op_out(op, 1, PG_F32, x->rank, dims, &inverse));
         job.inverse = inverse->data;
     }
-    pg_parallel_for(rows, 8192 / (job.n + 1) + 1, normalize_rows, &job);
+    pg_parallel_for(rows, 8192 / (job.n + 1) + 1, ms_normalize_rows, &job);
     return NULL;
 }
 
 /* ---- EmbedLayerNormalization ---- */
-
-enum {
-    EMBED_IDS,
-    EMBED_SEGMENTS,
-    EMBED_WORD,
-    EMBED_POSITION,
-    EMBED_SEGMENT,
-    EMBED_GAMMA,
-    EMBED_BETA,
-    EMBED_MASK,
-    EMBED_POSITIONS
-};
 
 /* Adds to each row of `out` the table's row that `ids` (batch, length) names; NULL ids count positions. */
 static pg_status add_rows(const pg_op *op, const pg_tensor *table, const pg_tensor *ids, size_t batch,
@@ -208,7 +185,7 @@ static pg_status add_rows(const pg_op *op, const pg_tensor *table, const pg_tens
     return NULL;
 }
 
-static pg_status check_ids(const pg_op *op, size_t i, const pg_tensor *ids, bool may_repeat)
+pg_status ms_embed_check_ids(const pg_op *op, size_t i, const pg_tensor *ids, bool may_repeat)
 {
     const pg_tensor *t = pg_op_in(op, i);
     if (t == NULL)
@@ -238,8 +215,7 @@ static pg_status check_tables(const pg_op *op)
     return NULL;
 }
 
-/* How many positions of each image count. */
-static pg_status mask_index(pg_op *op, size_t batch, size_t length)
+pg_status ms_embed_mask_index(pg_op *op, size_t batch, size_t length)
 {
     const pg_tensor *mask = pg_op_in(op, EMBED_MASK);
     const int64_t dims = (int64_t)batch;
@@ -262,15 +238,15 @@ static pg_status run_embed(pg_op *op)
     if (ids->rank != 2 || word->rank != 2)
         return pg_op_err(op, PG_ERR_INVALID, "ids and the word table must have rank 2");
     PG_TRY(check_tables(op));
-    PG_TRY(check_ids(op, EMBED_IDS, ids, false));
-    PG_TRY(check_ids(op, EMBED_SEGMENTS, ids, false));
-    PG_TRY(check_ids(op, EMBED_MASK, ids, false));
-    PG_TRY(check_ids(op, EMBED_POSITIONS, ids, true));
+    PG_TRY(ms_embed_check_ids(op, EMBED_IDS, ids, false));
+    PG_TRY(ms_embed_check_ids(op, EMBED_SEGMENTS, ids, false));
+    PG_TRY(ms_embed_check_ids(op, EMBED_MASK, ids, false));
+    PG_TRY(ms_embed_check_ids(op, EMBED_POSITIONS, ids, true));
     const size_t batch = (size_t)ids->dims[0], length = (size_t)ids->dims[1];
     const int64_t dims[3] = {ids->dims[0], ids->dims[1], word->dims[1]};
-    rows_job job = {.dtype = word->dtype, .n = (size_t)word->dims[1]};
+    ms_norm_rows job = {.dtype = word->dtype, .n = (size_t)word->dims[1]};
     pg_tensor *y, *sum;
-    PG_TRY(read_epsilon(op, 1e-12f, &job.epsilon));
+    PG_TRY(ms_norm_epsilon(op, 1e-12f, &job.epsilon));
     PG_TRY(read_vector(op, EMBED_GAMMA, job.n, job.dtype, &job.scale));
     PG_TRY(read_vector(op, EMBED_BETA, job.n, job.dtype, &job.shift));
     PG_TRY(pg_op_out(op, 2, job.dtype, 3, dims, &sum));
@@ -281,11 +257,11 @@ static pg_status run_embed(pg_op *op)
     if (pg_op_in(op, EMBED_SEGMENT) != NULL && pg_op_in(op, EMBED_SEGMENTS) != NULL)
         PG_TRY(add_rows(op, pg_op_in(op, EMBED_SEGMENT), pg_op_in(op, EMBED_SEGMENTS), batch, length,
                         sum->data));
-    PG_TRY(mask_index(op, batch, length));
+    PG_TRY(ms_embed_mask_index(op, batch, length));
     PG_TRY(pg_op_out(op, 0, job.dtype, 3, dims, &y));
     job.x = sum->data;
     job.y = y->data;
-    pg_parallel_for(batch * length, 8192 / (job.n + 1) + 1, normalize_rows, &job);
+    pg_parallel_for(batch * length, 8192 / (job.n + 1) + 1, ms_normalize_rows, &job);
     return NULL;
 }
 
@@ -298,5 +274,6 @@ const pg_kernel pg_kernels_ms_norm[] = {
     /* ONNX Runtime writes it into the standard's domain. */
     {"", "SimplifiedLayerNormalization", 1, 0, run_simplified, NULL, NULL, HALF},
     {MS, "EmbedLayerNormalization", 1, 0, run_embed, NULL, NULL, HALF},
+    {MS, "QEmbedLayerNormalization", 1, 0, ms_run_qembed, NULL, NULL, 0},
     {0},
 };

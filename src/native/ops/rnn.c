@@ -73,9 +73,9 @@ static void release_weights(void *state)
 
 static rnn_kind kind_of(const pg_op *op)
 {
-    return pg_str_is(op->node->op_type, "LSTM")  ? RNN_LSTM
-           : pg_str_is(op->node->op_type, "GRU") ? RNN_GRU
-                                                 : RNN_PLAIN;
+    return pg_str_ends(op->node->op_type, PG_STR("LSTM")) ? RNN_LSTM
+           : pg_str_is(op->node->op_type, "GRU")          ? RNN_GRU
+                                                          : RNN_PLAIN;
 }
 
 /* When hidden_size is not stated the recurrent weights say it. */
@@ -237,6 +237,17 @@ static void gru_step(const rnn_run *r, const char *packed_r, size_t direction, c
         rnn_activate(r->dtype, o, &acts[1], r->gates + (b * r->rows + 2 * n) * r->size, n);
 }
 
+/* The factor of the recurrent product. `turned` has room for four times the state. */
+static const char *state_of(const rnn_run *r)
+{
+    const size_t count = r->batch * r->o->hidden;
+    if (!r->o->coded_state)
+        return r->h;
+    rnn_round_to_codes((const float *)r->h, count, (uint8_t *)r->turned + count * sizeof(float),
+                       (float *)r->turned);
+    return r->turned;
+}
+
 /* Takes the state of sequence b one step further from its gates. */
 static void update_state(const rnn_run *r, size_t direction, size_t b, const rnn_act *acts)
 {
@@ -294,7 +305,7 @@ static void run_steps(const rnn_run *run)
         if (o->kind == RNN_GRU)
             gru_step(&r, packed_r, direction, acts);
         else
-            multiply(&r, r.batch, r.rows, n, r.h, packed_r, NULL, r.gates, r.rows, r.gates, r.rows);
+            multiply(&r, r.batch, r.rows, n, state_of(&r), packed_r, NULL, r.gates, r.rows, r.gates, r.rows);
         for (size_t b = 0; b < r.batch; b++) {
             char *y = output_of(&r, direction, time_of(&r, s, b, reverse), b);
             if (s < length_of(&r, b)) {
@@ -408,7 +419,7 @@ static pg_status make_outputs(pg_op *op, const rnn_run *r, pg_tensor **y, pg_ten
     return pg_op_out(op, 2, r->dtype, 3, r->o->batch_first ? last_batch : last, c);
 }
 
-static pg_status run(pg_op *op)
+pg_status rnn_run_node(pg_op *op)
 {
     rnn_options o;
     rnn_weights now;
@@ -467,8 +478,9 @@ enum {
             PG_KERNEL_PACKS_2
 };
 const pg_kernel pg_kernels_rnn[] = {
-    {"", "LSTM", 1, 0, run, prepare, release_weights, FLAGS},
-    {"", "GRU", 1, 0, run, prepare, release_weights, FLAGS},
-    {"", "RNN", 1, 0, run, prepare, release_weights, FLAGS},
+    {"", "LSTM", 1, 0, rnn_run_node, prepare, release_weights, FLAGS},
+    {"", "GRU", 1, 0, rnn_run_node, prepare, release_weights, FLAGS},
+    {"", "RNN", 1, 0, rnn_run_node, prepare, release_weights, FLAGS},
+    {"com.microsoft", "DynamicQuantizeLSTM", 1, 0, rnn_run_dynamic_lstm, NULL, NULL, 0},
     {0},
 };

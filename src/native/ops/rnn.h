@@ -30,6 +30,7 @@ typedef struct rnn_options {
     bool reverse_first; /* direction = reverse */
     bool batch_first;   /* layout = 1 */
     bool input_forget, linear_before_reset;
+    bool coded_state; /* each step rounds the state to 8-bit codes before its product */
     bool clipped;
     double clip;
     rnn_act acts[2][RNN_ACTS];
@@ -38,6 +39,13 @@ typedef struct rnn_options {
 PG_MUST_USE pg_status rnn_read_options(const pg_op *op, rnn_kind kind, rnn_options *out);
 /* x[i] = act(clip(x[i])) */
 void rnn_activate(pg_dtype dtype, const rnn_options *options, const rnn_act *act, void *x, size_t n);
+
+/* LSTM, GRU or RNN as the node says, on the inputs of the standard. */
+PG_MUST_USE pg_status rnn_run_node(pg_op *op);
+/* DynamicQuantizeLSTM (ms_qlstm.c). */
+PG_MUST_USE pg_status rnn_run_dynamic_lstm(pg_op *op);
+/* x[i] = what its dynamic 8-bit code stands for; `codes` is memory for n of them. */
+void rnn_round_to_codes(const float *x, size_t n, uint8_t *codes, float *out);
 
 /* One step of one sequence. gates: the pre-activations, in the standard's order, overwritten. */
 void rnn_lstm_cell_f32(const rnn_options *o, const rnn_act *acts, float *gates, const float *peephole,

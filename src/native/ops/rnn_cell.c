@@ -143,6 +143,7 @@ pg_status rnn_read_options(const pg_op *op, rnn_kind kind, rnn_options *o)
     o->batch_first = layout != 0;
     o->input_forget = coupled != 0;
     o->linear_before_reset = before != 0;
+    o->coded_state = pg_str_is(op->node->op_type, "DynamicQuantizeLSTM");
     o->clipped = pg_node_attr(op->node, "clip") != NULL;
     o->clip = (double)clip;
     return read_acts(op, o);
