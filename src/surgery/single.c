@@ -3,6 +3,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "onnx/build.h"
+#include "onnx/quirks.h"
 #include "surgery/internal.h"
 
 /* ---- What a node reads ---- */
@@ -263,15 +264,6 @@ static void add_outputs(const cut *cut_, const pg_node *node)
             add_output(cut_, node->outputs[i]);
 }
 
-/* Whether ONNX Runtime writes to outputs of the node that are omitted, which ends the process. */
-static bool needs_outputs(const pg_node *node)
-{
-    bool omits = false;
-    for (size_t i = 0; i < node->n_outputs; i++)
-        omits = omits || node->outputs[i].len == 0;
-    return omits && node->domain.len == 0 && pg_str_is(node->op_type, "Split");
-}
-
 static void name_outputs(const cut *cut_, const pg_node *node, pg_wire_message *copy)
 {
     pg_wire_remove(copy, PG_PB_NODE_OUTPUT);
@@ -286,7 +278,7 @@ static void name_outputs(const cut *cut_, const pg_node *node, pg_wire_message *
 static pg_status add_node(const cut *cut_, const pg_node *node, pg_str name)
 {
     pg_wire_message *copy = (pg_wire_message *)node->wire;
-    bool renames = !pg_str_eq(node->name, name), completes = needs_outputs(node);
+    bool renames = !pg_str_eq(node->name, name), completes = pg_node_crashes_onnxruntime(node);
     if (renames || completes)
         PG_TRY(pg_wire_edit(cut_->arena, (pg_wire_source){0}, node->wire, &copy));
     if (renames) {

@@ -10,6 +10,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from support import model, node, value_info
+
 PROGRAM = os.environ.get("POLYGRAPHY_BIN", "build/polygraphy")
 BUILD = Path(os.environ.get("PG_BUILD", "build/release"))
 
@@ -172,6 +174,17 @@ class BadInput(unittest.TestCase):
         data = self.mlp.read_bytes().replace(b"Relu", b"Rely")
         self.fails("run", self.file("op.onnx", data), "--onnxrt", says=("ONNX Runtime", "Rely"))
         self.fails("run", self.file("op.onnx", data), "--native", says=("'Rely'", "ai.onnx"))
+
+    def test_model_that_onnxruntime_does_not_survive(self):
+        """A Split that omits an output ends the process of ONNX Runtime: it is named before the runtime loads the model."""
+        if not os.environ.get("POLYGRAPHY_ONNXRUNTIME"):
+            self.skipTest("ONNX Runtime is not there")
+        for outputs in (["", "z"], ["y", ""]):
+            split = node("Split", ["x"], outputs, "halves")
+            path = self.file("split.onnx", model([split], [value_info("x", [4])], [value_info(max(outputs), [2])]))
+            self.fails("run", path, "--onnxrt", says=("Split 'halves' (node 0) omits an output", "ONNX Runtime", "a name"))
+            code, text = run("run", path, "--native")
+            self.assertEqual(code, 0, text)
 
 
 if __name__ == "__main__":

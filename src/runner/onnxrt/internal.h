@@ -44,6 +44,11 @@ PG_MUST_USE pg_status pg_ort_type(const pg_ort *ort, pg_arena *arena, const ort_
 PG_MUST_USE pg_status pg_ort_session_new(const pg_ort *ort, pg_model *model, const pg_onnxrt_options *options,
                                          ort_session **out);
 
+/* ---- crash.c ---- */
+
+/* PG_ERR_UNSUPPORTED, with the node's name, for a model on which the runtime would end the process. */
+PG_MUST_USE pg_status pg_ort_check_crashes(const pg_model *model);
+
 /* ---- handover.c ---- */
 
 /* Whether to let the runtime read the model's path: it finds the same model there, external weights included,

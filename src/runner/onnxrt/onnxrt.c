@@ -109,6 +109,7 @@ static pg_status activate(pg_runner *runner)
     pg_status status = NULL;
     PG_TRY(pg_ort_get(self->options.library, &self->ort));
     pg_runner_set_runtime(runner, "ONNX Runtime", self->ort->version);
+    PG_TRY_GOTO(status, pg_ort_check_crashes(self->model));
     PG_TRY_GOTO(status, pg_ort_session_new(self->ort, self->model, &self->options, &self->session));
     PG_TRY_GOTO(status, read_inputs(self));
     status = read_outputs(self);
