@@ -38,12 +38,13 @@ pg_status pg_op_bad_type(const pg_op *op, size_t i)
 
 pg_status pg_op_need(const pg_op *op, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (pg_op_in(op, i) == NULL)
-            return pg_op_err(op, PG_ERR_INVALID, "input %zu is missing%s", i,
-                             i < op->n_in && op->in[i] != NULL && op->in[i]->kind != PG_VALUE_NONE
-                                 ? " (it is no tensor)"
-                                 : "");
+    for (size_t i = 0; i < count; i++) {
+        if (pg_op_in(op, i) != NULL)
+            continue;
+        if (i < op->n_in && op->in[i] != NULL && op->in[i]->kind != PG_VALUE_NONE)
+            return pg_op_bad_type(op, i);
+        return pg_op_err(op, PG_ERR_INVALID, "input %zu is missing", i);
+    }
     return NULL;
 }
 

@@ -207,6 +207,92 @@ INDICES = [
     ("label 1 is 7", "NegativeLogLikelihoodLoss", [X(2, 3), i64(0, 7)], {}),
 ]
 
+RNN_X, RNN_W, RNN_R = X(2, 1, 3), np.zeros((1, 8, 3), np.float32), np.zeros((1, 8, 2), np.float32)
+TEXT = np.array([b"a", b"b"], object)
+LEAST = -2**63
+
+MORE = [
+    # Attributes of the wrong type, or out of range.
+    ("alpha", "LeakyRelu", [X(2)], {"alpha": 1}),
+    ("alpha", "Elu", [X(2)], {"alpha": "one"}),
+    ("keepdims", "ReduceMean", [X(2, 3)], {"keepdims": 1.0}),
+    ("epsilon", "LayerNormalization", [X(2, 3), f32(1, 1, 1)], {"epsilon": 1}),
+    ("transA", "Gemm", [X(2, 3), X(3, 4)], {"transA": "yes"}),
+    ("group", "ConvTranspose", [IMAGE, np.zeros((2, 4, 3, 3), np.float32)], {"group": 3}),
+    ("output_padding", "ConvTranspose", [IMAGE, np.zeros((2, 4, 3, 3), np.float32)], {"output_padding": [-9, 0]}),
+    ("output_shape", "ConvTranspose", [IMAGE, np.zeros((2, 4, 3, 3), np.float32)], {"output_shape": [HUGE, 1]}),
+    ("kernel_shape", "MaxPool", [IMAGE], {"kernel_shape": [HUGE, HUGE]}),
+    ("hidden_size", "LSTM", [RNN_X, RNN_W, RNN_R], {"hidden_size": -2}),
+    ("lone dot", "Einsum", [X(2, 3)], {"equation": "i.j->i"}),
+    ("'k'", "Einsum", [X(2, 3)], {"equation": "ij->ik"}),
+    ("input 0 has rank 3, the equation says 2", "Einsum", [X(2, 3, 4)], {"equation": "ij->i"}),
+    ("'i' stands for both 2 and 3", "Einsum", [X(2, 3), X(3, 4)], {"equation": "ij,ik->jk"}),
+    ("num_outputs", "Split", [X(4, 3)], {"num_outputs": 3, "outputs": 2}),
+    ("fmod", "Mod", [X(2), X(2)], {}),
+    ("value", "ConstantOfShape", [i64(2)], {"value": numpy_helper.from_array(np.zeros(3, np.float32))}),
+    ("batch_axis", "ReverseSequence", [X(3, 2), i64(1, 1)], {"batch_axis": 2}),
+    ("num_groups", "GroupNormalization", [IMAGE, f32(1, 1), f32(0, 0)], {"num_groups": 0}),
+    # Weights and inputs that do not fit.
+    ("3 lengths for 2 outputs", "Split", [X(6, 3), i64(2, 2, 2)], {"outputs": 2}),
+    ("1 lengths for 2 outputs", "Split", [X(6, 3), i64(6)], {"outputs": 2}),
+    ("input 3", "LSTM", [RNN_X, RNN_W, RNN_R, f32(1, 2, 3)], {"hidden_size": 2}),
+    ("weights", "LSTM", [RNN_X, RNN_W, np.zeros((1, 8, 3), np.float32)], {"hidden_size": 2}),
+    ("3 values", "RNN", [X(2, 1, 4), np.zeros((1, 2, 3), np.float32), np.zeros((1, 2, 2), np.float32)], {"hidden_size": 2}),
+    ("input 2", "LSTM", [RNN_X, RNN_W], {"hidden_size": 2}),
+    ("type", "Conv", [IMAGE, WEIGHTS.astype(np.float64)], {}),
+    ("type", "MatMul", [X(2, 3), np.zeros((3, 2), np.int32)], {}),
+    ("type", "Relu", [TEXT], {}),
+    ("type", "Add", [TEXT, TEXT], {}),
+    ("type", "ReduceSum", [TEXT], {}),
+    ("type", "MatMul", [TEXT, TEXT], {}),
+    ("type", "Softmax", [TEXT], {}),
+    ("type", "Gather", [X(2, 3), TEXT], {}),
+    ("type", "Reshape", [X(2, 3), TEXT], {}),
+    ("type", "Tile", [X(2, 3), f32(1, 1)], {}),
+    ("type", "NonMaxSuppression", [X(1, 2, 4), X(1, 1, 2), f32(1)], {}),
+    ("type", "NonMaxSuppression", [X(1, 2, 4), X(1, 1, 2), i64(1), TEXT[:1]], {}),
+    ("type", "OneHot", [TEXT, one(2), f32(0, 1)], {}),
+    ("part 0", "SplitToSequence", [X(4, 3), i64(2**63 - 1, 2**63 - 1, 6)], {}),
+    ("type", "SplitToSequence", [X(4, 3), f32(1)], {}),
+    ("not a number", "Cast", [TEXT], {"to": TensorProto.FLOAT}),
+    ("scale", "QuantizeLinear", [X(2, 3), f32(1, 1)], {}),
+    ("zero", "QuantizeLinear", [X(2, 3), one(.1, np.float32), np.zeros(4, np.uint8)], {}),
+    ("axis", "DequantizeLinear", [np.zeros((2, 3), np.uint8), f32(1, 1, 1)], {"axis": 4}),
+    ("zero points", "MatMulInteger", [np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), np.zeros(5, np.uint8)], {}),
+    # Whole numbers that cannot be divided.
+    ("zero", "Div", [i64(1, 2), i64(1, 0)], {}),
+    ("zero", "Div", [i32(1, 2), i32(1, 0)], {}),
+    ("zero", "Div", [np.array([1, 2], np.uint8), np.array([0, 1], np.uint8)], {}),
+    ("zero", "Mod", [i64(1, 2), i64(1, 0)], {}),
+    ("zero", "Mod", [i32(5), i32(0)], {"fmod": 1}),
+    # Sizes that no machine has.
+    ("memory", "Expand", [X(1), i64(HUGE)], {}),
+    ("memory", "Tile", [X(1), i64(HUGE)], {}),
+    ("memory", "ConstantOfShape", [i64(HUGE)], {}),
+    ("memory", "Range", [one(0), one(HUGE), one(1)], {}),
+    ("memory", "Pad", [X(1), i64(0, HUGE)], {}),
+    ("memory", "OneHot", [i64(0, 1), one(HUGE), f32(0, 1)], {}),
+    ("memory", "RandomNormal", [], {"shape": [HUGE]}),
+    ("axis 0", "Pad", [X(2), i64(2**63 - 1, 2**63 - 1)], {}),
+    ("axis", "Resize", [X(1, 1, 2, 2), None, f32(1, 1, 1e30, 1)], {}),
+    ("scale nan of axis 2", "Resize", [X(1, 1, 2, 2), None, f32(1, 1, np.nan, 1)], {}),
+    ("by nan", "Range", [one(0, np.float32), one(5, np.float32), one(np.nan, np.float32)], {}),
+    ("no end", "Range", [one(0, np.float32), one(np.inf, np.float32), one(1, np.float32)], {}),
+    # Indices.
+    ("index -4", "GatherND", [X(2, 3), i64(-4, 0).reshape(1, 2)], {}),
+    ("index -3", "ScatterElements", [X(2, 3), np.full((1, 1), -3), X(1, 1)], {}),
+    ("index -5", "ScatterND", [X(2, 3), i64(-5).reshape(1, 1), X(1, 3)], {}),
+    (f"index {LEAST}", "Gather", [X(2, 3), i64(LEAST)], {}),
+    (f"index {LEAST}", "GatherElements", [X(2, 3), i64(LEAST).reshape(1, 1)], {}),
+    ("updates", "ScatterElements", [X(2, 3), np.zeros((1, 2), np.int64), X(1, 1)], {}),
+    ("rank", "GatherElements", [X(2, 3), np.zeros(3, np.int64)], {}),
+    ("indices", "ScatterElements", [X(2, 3), np.zeros((3, 1), np.int64), X(3, 1)], {"axis": 1}),
+    ("condition 2", "Compress", [X(2, 3), np.array([False, False, True])], {"axis": 0}),
+    ("k", "TopK", [X(2, 3), i64(1, 1)], {"outputs": 2}),
+    (f"axis {LEAST}", "Unsqueeze", [X(2, 3), i64(LEAST)], {}),
+    ("axis", "CumSum", [X(2, 3), one(-3)], {}),
+]
+
 
 def graph_of(op, arrays, attrs):
     attrs = dict(attrs)
@@ -260,7 +346,7 @@ class BadModels(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        print(f"= models with one wrong node: {len(ATTRIBUTES) + len(INPUTS) + len(INDICES)} rows")
+        print(f"= models with one wrong node: {len(ATTRIBUTES) + len(INPUTS) + len(INDICES) + len(MORE)} rows")
 
     def test_attributes(self):
         self.rows(ATTRIBUTES)
@@ -270,6 +356,9 @@ class BadModels(unittest.TestCase):
 
     def test_indices_and_sizes(self):
         self.rows(INDICES)
+
+    def test_more(self):
+        self.rows(MORE)
 
     # ---- Loops ----
 
@@ -331,6 +420,98 @@ class BadModels(unittest.TestCase):
                                    numpy_helper.from_array(f32(1, 2), "table")])
         self.refused(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10),
                      ["Loop", NAME, "iteration 2", "Gather", "inner"])
+
+    def test_a_long_scan_ends_at_its_time(self):
+        first, v, x, w = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("first", "v", "x", "w"))
+        body = helper.make_graph([helper.make_node("Tanh", ["v"], ["w"])], "body", [v, x], [w])
+        nodes = [helper.make_node("Expand", ["first", "many"], ["xs"]),
+                 helper.make_node("Scan", ["first", "xs"], ["last"], name=NAME, body=body, num_scan_inputs=1)]
+        graph = helper.make_graph(nodes, "g", [first], [onnx.ValueInfoProto(name="last")], [numpy_helper.from_array(i64(20000000, 1), "many")])
+        self.refused(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10),
+                     [f"Scan '{NAME}', iteration ", "0.25 seconds"], "--native-time-limit", "0.25")
+
+    # ---- Graphs within nodes ----
+
+    def held(self, op, inputs, says, *, outputs=("y",), weights=(), **bodies):
+        """A node of bodies; `inputs` are names, of weights or of the graph's inputs of one float."""
+        attributes = {key: value for key, value in bodies.items() if value is not None}
+        node = helper.make_node(op, list(inputs), list(outputs), name=NAME, **attributes)
+        known = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights]
+        fed = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])]
+        graph = helper.make_graph([node], "g", fed, [onnx.ValueInfoProto(name=name) for name in outputs if name], known)
+        self.refused(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), [op, NAME, says])
+
+    @staticmethod
+    def body(inputs, outputs, *nodes):
+        """`inputs` and `outputs` are (name, type, dims)."""
+        return helper.make_graph(list(nodes), "inside", [helper.make_tensor_value_info(*one_) for one_ in inputs],
+                                 [helper.make_tensor_value_info(*one_) for one_ in outputs])
+
+    def test_if(self):
+        floats, flags = ("b", TensorProto.FLOAT, [1]), [("go", np.array(True))]
+        good = self.body([], [floats], helper.make_node("Relu", ["x"], ["b"]))
+        none = self.body([], [])
+        asks = self.body([("a", TensorProto.FLOAT, [1])], [floats], helper.make_node("Relu", ["a"], ["b"]))
+        wrong = self.body([], [floats], helper.make_node("Gather", ["x", "far"], ["b"], name="inner"))
+        self.held("If", ["go"], "else_branch", weights=[("go", np.array(False))], then_branch=good)
+        self.held("If", ["go"], "then_branch", weights=flags, else_branch=good)
+        self.held("If", ["x"], "condition", then_branch=good, else_branch=good)
+        self.held("If", ["go"], "condition", weights=[("go", np.array([True, False]))], then_branch=good, else_branch=good)
+        self.held("If", ["go"], "outputs", weights=flags, then_branch=none, else_branch=good)
+        self.held("If", ["go"], "inputs", weights=flags, then_branch=asks, else_branch=good)
+        self.held("If", ["go"], "'inner'", weights=[*flags, ("far", i64(9))], then_branch=wrong, else_branch=good)
+
+    def test_loop(self):
+        count, go, v = ("i", TensorProto.INT64, []), ("c", TensorProto.BOOL, []), ("v", TensorProto.FLOAT, [1])
+        w = ("w", TensorProto.FLOAT, [1])
+        step = helper.make_node("Relu", ["v"], ["w"], name="inner")
+        good, times = self.body([count, go, v], [go, w], step), [("n", one(2))]
+        self.held("Loop", ["n", "", "x"], "body", weights=times)
+        self.held("Loop", ["x", "", "x"], "trip count", body=good)
+        self.held("Loop", ["n", "n", "x"], "condition", weights=times, body=good)
+        self.held("Loop", ["n", "", "x", "x"], "body", weights=times, body=good)
+        self.held("Loop", ["n", "", "x"], "body", weights=times, body=self.body([count, go, v], [go], step))
+        self.held("Loop", ["n", "", "x"], "condition", weights=times, body=self.body([count, go, v], [w, w], step))
+        self.held("Loop", ["n", "", "x"], "body", outputs=("y", "z"), weights=times, body=good)
+        far = self.body([count, go, v], [go, w], helper.make_node("Gather", ["v", "i"], ["w"], name="inner"))
+        self.held("Loop", ["n", "", "x"], "iteration 1", weights=times, body=far)
+        grows = self.body([count, go, v], [go, w, w], helper.make_node("Concat", ["v", "v"], ["w"], axis=0, name="inner"))
+        self.held("Loop", ["n", "", "x"], "output 1", outputs=("y", "z"), weights=times, body=grows)
+
+    def test_scan(self):
+        v, s, w = ("v", TensorProto.FLOAT, [1]), ("s", TensorProto.FLOAT, []), ("w", TensorProto.FLOAT, [1])
+        good = self.body([v, s], [w, w], helper.make_node("Add", ["v", "s"], ["w"], name="inner"))
+        two = {"outputs": ("y", "z"), "body": good}
+        self.held("Scan", ["x", "x"], "num_scan_inputs", **two)
+        self.held("Scan", ["x", "x"], "num_scan_inputs", num_scan_inputs=5, **two)
+        self.held("Scan", ["x", "x"], "scan_input_axes", num_scan_inputs=1, scan_input_axes=[0, 0], **two)
+        self.held("Scan", ["x", "x"], "axis 3", num_scan_inputs=1, scan_input_axes=[3], **two)
+        self.held("Scan", ["x", "x"], "axis 7", num_scan_inputs=1, scan_output_axes=[7], **two)
+        self.held("Scan", ["x", "x"], "scan_input_directions", num_scan_inputs=1, scan_input_directions=[1, 1], **two)
+        self.held("Scan", ["x", "x", "x"], "body", num_scan_inputs=1, **two)
+        self.held("Scan", ["x", "a", "b"], "3 and 4 steps", num_scan_inputs=2, outputs=("y",), weights=[("a", f32(1, 2, 3)), ("b", f32(1, 2, 3, 4))],
+                  body=self.body([v, s, ("t", TensorProto.FLOAT, [])], [w], helper.make_node("Add", ["v", "s"], ["w"])))
+
+    # ---- Sequences ----
+
+    def sequence(self, op, inputs, says, weights=(), attributes=None):
+        nodes = [helper.make_node("SequenceConstruct", ["x", "x"], ["s"]), helper.make_node(op, inputs, ["y"], name=NAME, **(attributes or {}))]
+        graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])], [onnx.ValueInfoProto(name="y")],
+                                  [numpy_helper.from_array(np.asarray(value), name) for name, value in weights])
+        self.refused(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), [op, NAME, says])
+
+    def test_sequences(self):
+        self.sequence("SequenceAt", ["s", "i"], "position -3", [("i", one(-3))])
+        self.sequence("SequenceAt", ["s", "i"], "input 1", [("i", f32(0))])
+        self.sequence("SequenceAt", ["x", "i"], "sequence", [("i", one(0))])
+        self.sequence("SequenceErase", ["s", "i"], "position 2", [("i", one(2))])
+        self.sequence("SequenceInsert", ["s", "x", "i"], "position 3", [("i", one(3))])
+        self.sequence("SequenceInsert", ["s", "t", "i"], "type", [("i", one(0)), ("t", i64(1, 2))])
+        self.sequence("ConcatFromSequence", ["s"], "axis", (), {"axis": 4})
+        self.sequence("ConcatFromSequence", ["x"], "sequence", (), {"axis": 0})
+        self.sequence("SequenceLength", ["x"], "sequence")
+        self.sequence("SplitToSequence", ["x", "p"], "split", [("p", i64(1, 4))])
+        self.sequence("Relu", ["s"], "sequence")
 
     # ---- Functions ----
 

@@ -38,7 +38,11 @@ static pg_status run_if(pg_op *op)
     const pg_graph *graph;
     PG_TRY(read_flag(op, pg_op_in_value(op, 0), "the condition", &condition));
     PG_TRY(find_body(op, condition ? "then_branch" : "else_branch", &body, &graph));
-    return pg_op_run_subgraph(op, body, NULL, 0, op->out, op->n_out);
+    pg_status status = pg_op_run_subgraph(op, body, NULL, 0, op->out, op->n_out);
+    if (pg_status_code(status) == PG_ERR_INTERRUPTED)
+        return status;
+    return pg_status_context(status, "If '%" PG_STR_FMT "', %s", PG_STR_ARG(op->node->name),
+                             condition ? "then_branch" : "else_branch");
 }
 
 /* What failed in a body says in which iteration. */
@@ -109,6 +113,7 @@ static pg_status stack_result(pg_op *op, size_t output, collected *list, const p
     }
     if (status == NULL)
         status = pg_slice_join(op, items, count, at, true, reverse, &joined);
+    status = pg_status_context(status, "in output %zu", output);
     if (status == NULL)
         pg_op_out_value(op, output, pg_value_of_tensor(joined));
     free(items);

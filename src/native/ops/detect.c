@@ -78,9 +78,15 @@ static pg_status read_limits(const pg_op *op, nms *s)
     int64_t center;
     PG_TRY(pg_op_attr_i(op, "center_point_box", 0, &center));
     s->center = center != 0;
-    for (size_t i = 2; i < 5; i++)
-        if (pg_op_in(op, i) != NULL && pg_tensor_count(pg_op_in(op, i)) != 1)
+    for (size_t i = 2; i < 5; i++) {
+        const pg_tensor *limit = pg_op_in(op, i);
+        if (limit == NULL)
+            continue;
+        if (i == 2 ? !pg_dtype_is_integer(limit->dtype) : !pg_dtype_is_float(limit->dtype))
+            return pg_op_bad_type(op, i);
+        if (pg_tensor_count(limit) != 1)
             return pg_op_err(op, PG_ERR_INVALID, "input %zu is not one number", i);
+    }
     s->most = pg_op_in(op, 2) != NULL ? pg_tensor_get_i64(pg_op_in(op, 2), 0) : 0;
     s->iou_threshold = pg_op_in(op, 3) != NULL ? pg_tensor_get_f64(pg_op_in(op, 3), 0) : 0;
     s->has_score_threshold = pg_op_in(op, 4) != NULL;

@@ -95,8 +95,11 @@ static pg_status note_extents(const pg_op *op, equation *e, size_t i)
         if (*extent == 0 || *extent == 1 || t->dims[d] == *extent)
             *extent = *extent == 0 || *extent == 1 ? t->dims[d] : *extent;
         else if (t->dims[d] != 1)
-            return pg_op_err(op, PG_ERR_INVALID, "a label stands for both %lld and %lld", (long long)*extent,
-                             (long long)t->dims[d]);
+            return own->labels[d] > ' '
+                       ? pg_op_err(op, PG_ERR_INVALID, "label '%c' stands for both %lld and %lld",
+                                   own->labels[d], (long long)*extent, (long long)t->dims[d])
+                       : pg_op_err(op, PG_ERR_INVALID, "a dim of the ellipsis is both %lld and %lld",
+                                   (long long)*extent, (long long)t->dims[d]);
     }
     return NULL;
 }
@@ -123,7 +126,8 @@ static pg_status order_labels(const pg_op *op, equation *e)
         for (size_t i = 0; i < e->n && !known; i++)
             known = memchr(e->operands[i].labels, label, e->operands[i].rank) != NULL;
         if (!known || used[label])
-            return bad(op, "has an output label that no operand has, or has it twice");
+            return pg_op_err(op, PG_ERR_INVALID, "attribute 'equation': output label '%c' is %s",
+                             label > ' ' ? label : '.', known ? "there twice" : "no operand's");
         used[label] = true;
         e->order[e->n_labels++] = label;
     }

@@ -117,6 +117,9 @@ static pg_status run_one_hot(pg_op *op)
     PG_TRY(pg_op_axis(op, axis_value, rank, &axis));
     if (pg_tensor_count(depth_in) != 1 || pg_tensor_count(values) != 2 || rank > PG_MAX_RANK)
         return pg_op_err(op, PG_ERR_INVALID, "depth must be one number and values two elements");
+    for (size_t i = 0; i < 2; i++)
+        if (!pg_dtype_is_float(pg_op_in(op, i)->dtype) && !pg_dtype_is_integer(pg_op_in(op, i)->dtype))
+            return pg_op_bad_type(op, i);
     double depth_value = pg_tensor_get_f64(depth_in, 0);
     if (!(depth_value >= 1 && depth_value < 1e15))
         return pg_op_err(op, PG_ERR_INVALID, "the depth is %g", depth_value);

@@ -341,7 +341,8 @@ static pg_status normalize_groups(pg_op *op, size_t groups, bool per_group)
         return pg_op_err(op, PG_ERR_INVALID, "the input has rank %d, expected at least 2", x->rank);
     const size_t channels = (size_t)x->dims[1];
     if (groups == 0 ? channels != 0 : channels % groups != 0)
-        return pg_op_err(op, PG_ERR_INVALID, "%zu groups do not divide %zu channels", groups, channels);
+        return pg_op_err(op, PG_ERR_INVALID, "attribute 'num_groups': %zu groups do not divide %zu channels",
+                         groups, channels);
     PG_TRY(check_vector(op, 1, per_group ? groups : channels));
     PG_TRY(check_vector(op, 2, per_group ? groups : channels));
     double epsilon;

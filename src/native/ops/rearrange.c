@@ -186,7 +186,7 @@ static pg_status split_lengths(pg_op *op, int64_t size, const int64_t **out, siz
         return NULL;
     }
     PG_TRY(pg_op_attr_i(op, "num_outputs", (int64_t)op->n_out, &n_outputs));
-    if (n_outputs < 1 || n_outputs < (int64_t)op->n_out || n_outputs > INT32_MAX)
+    if (n_outputs < 1 || n_outputs != (int64_t)op->n_out)
         return pg_op_err(op, PG_ERR_INVALID, "attribute 'num_outputs' is %lld for %zu outputs",
                          (long long)n_outputs, op->n_out);
     int64_t part = (size + n_outputs - 1) / n_outputs, left = size;
@@ -211,7 +211,7 @@ static pg_status run_split(pg_op *op)
     PG_TRY(pg_op_attr_i(op, "axis", 0, &axis_value));
     PG_TRY(pg_op_axis(op, axis_value, x->rank, &axis));
     PG_TRY(split_lengths(op, x->dims[axis], &lengths, &count));
-    if (count < op->n_out)
+    if (count != op->n_out)
         return pg_op_err(op, PG_ERR_INVALID, "there are %zu lengths for %zu outputs", count, op->n_out);
     const void *elements;
     PG_TRY(pg_move_in(op, x, &elements));
@@ -367,6 +367,21 @@ static pg_status run_expand(pg_op *op)
     return pg_move_done(&out);
 }
 
+/* Of opset 1, where repeats and axes have the data's type. */
+static pg_status one_count(const pg_op *op, size_t i, int64_t *out)
+{
+    const pg_tensor *t = pg_op_in(op, i);
+    if (t == NULL || pg_tensor_count(t) != 1)
+        return pg_op_err(op, PG_ERR_INVALID, "input %zu must be one number", i);
+    if (!pg_dtype_is_float(t->dtype) && !pg_dtype_is_integer(t->dtype))
+        return pg_op_bad_type(op, i);
+    const double value = pg_tensor_get_f64(t, 0);
+    if (!(value > -0x1p53 && value < 0x1p53))
+        return pg_op_err(op, PG_ERR_INVALID, "input %zu is %g", i, value);
+    *out = (int64_t)value;
+    return NULL;
+}
+
 static pg_status read_repeats(const pg_op *op, size_t rank, int64_t *repeats)
 {
     size_t n;
@@ -376,13 +391,13 @@ static pg_status read_repeats(const pg_op *op, size_t rank, int64_t *repeats)
             return pg_op_err(op, PG_ERR_INVALID, "there are %zu repeats for a tensor of rank %zu", n, rank);
         return NULL;
     }
-    const pg_tensor *tiles = pg_op_in(op, 1), *given = pg_op_in(op, 2);
+    int64_t tiles, given;
     size_t axis;
-    if (tiles == NULL || given == NULL || pg_tensor_count(tiles) != 1 || pg_tensor_count(given) != 1)
-        return pg_op_err(op, PG_ERR_INVALID, "tiles and axis must be one number each");
-    PG_TRY(pg_op_axis(op, (int64_t)pg_tensor_get_f64(given, 0), rank, &axis));
+    PG_TRY(one_count(op, 1, &tiles));
+    PG_TRY(one_count(op, 2, &given));
+    PG_TRY(pg_op_axis(op, given, rank, &axis));
     for (size_t i = 0; i < rank; i++)
-        repeats[i] = i == axis ? (int64_t)pg_tensor_get_f64(tiles, 0) : 1;
+        repeats[i] = i == axis ? tiles : 1;
     return NULL;
 }
 

@@ -84,6 +84,11 @@ static pg_status run_insert(pg_op *op)
     size_t count = sequence->sequence.count, at = count;
     if (item == NULL || item->kind != PG_VALUE_TENSOR)
         return pg_op_err(op, PG_ERR_INVALID, "input 1 must be a tensor");
+    if (count > 0 && sequence->sequence.items[0].kind == PG_VALUE_TENSOR &&
+        sequence->sequence.items[0].tensor.dtype != item->tensor.dtype)
+        return pg_op_err(op, PG_ERR_INVALID, "input 1 has the type %s in a sequence of %s",
+                         pg_dtype_name(item->tensor.dtype),
+                         pg_dtype_name(sequence->sequence.items[0].tensor.dtype));
     if (pg_op_in(op, 2) != NULL)
         PG_TRY(read_position(op, 2, count, &at));
     pg_value result = new_sequence(count + 1, item->tensor.dtype);
@@ -150,14 +155,17 @@ static pg_status part_sizes(const pg_op *op, int64_t total, int64_t **out_sizes,
         int64_t *sizes = pg_calloc(n_given, sizeof *sizes);
         for (uint64_t i = 0; i < n_given; i++) {
             sizes[i] = pg_tensor_get_i64(split, i);
+            if (sizes[i] < 0 || sizes[i] > total - sum) {
+                free(sizes);
+                return pg_op_err(op, PG_ERR_INVALID, "input 1: part %llu exceeds the axis of %lld",
+                                 (unsigned long long)i, (long long)total);
+            }
             sum += sizes[i];
-            if (sizes[i] < 0)
-                sum = -1;
         }
         if (sum != total) {
             free(sizes);
-            return pg_op_err(op, PG_ERR_INVALID, "the parts do not add up to the axis of %lld",
-                             (long long)total);
+            return pg_op_err(op, PG_ERR_INVALID, "input 1: the parts add up to %lld, not to the axis of %lld",
+                             (long long)sum, (long long)total);
         }
         *out_sizes = sizes;
         *out_count = n_given;
@@ -166,7 +174,7 @@ static pg_status part_sizes(const pg_op *op, int64_t total, int64_t **out_sizes,
     int64_t size = split != NULL ? pg_tensor_get_i64(split, 0) : 1;
     if (size <= 0)
         return pg_op_err(op, PG_ERR_INVALID, "the part size %lld is not positive", (long long)size);
-    size_t count = (size_t)((total + size - 1) / size);
+    size_t count = (size_t)(total / size + (total % size != 0));
     int64_t *sizes = pg_calloc(count, sizeof *sizes);
     for (size_t i = 0; i < count; i++)
         sizes[i] = PG_MIN(size, total - (int64_t)i * size);
