@@ -96,7 +96,10 @@ static void make_resnet50(maker *m)
 
 /* ---- Causal decoder ---- */
 
-enum { WIDTH = 256, HEADS = 8, HEAD = WIDTH / HEADS, WORDS = 4096, LONGEST = 512 };
+enum { WORDS = 4096, LONGEST = 512 };
+
+/* Of the model that is made. */
+static int width = 256, n_heads = 8;
 
 /* MatMul with a weight, and the Add of its bias. */
 static const char *linear(maker *m, const char *name, const char *in, int from, int to)
@@ -111,8 +114,8 @@ static const char *linear(maker *m, const char *name, const char *in, int from, 
 /* Spelt out as exporters did before the operator existed, or as the operator. */
 static const char *layer_norm(maker *m, const char *name, const char *in, bool spelt_out)
 {
-    add_floats(m, text("%s.scale", name), text("%d", WIDTH), 1, 0.1);
-    add_floats(m, text("%s.shift", name), text("%d", WIDTH), 0, 0.1);
+    add_floats(m, text("%s.scale", name), text("%d", width), 1, 0.1);
+    add_floats(m, text("%s.shift", name), text("%d", width), 0, 0.1);
     if (!spelt_out) {
         node(m, "LayerNormalization", text("%s,%s.scale,%s.shift", in, name, name), text("%s.out", name));
         return text("%s.out", name);
@@ -142,9 +145,9 @@ static const char *heads(maker *m, const char *in, const char *perm)
 static const char *attention(maker *m, const char *name, const char *in)
 {
     const char *x = in;
-    const char *q = heads(m, linear(m, text("%s.q", name), x, WIDTH, WIDTH), "0,2,1,3");
-    const char *k = heads(m, linear(m, text("%s.k", name), x, WIDTH, WIDTH), "0,2,3,1");
-    const char *v = heads(m, linear(m, text("%s.v", name), x, WIDTH, WIDTH), "0,2,1,3");
+    const char *q = heads(m, linear(m, text("%s.q", name), x, width, width), "0,2,1,3");
+    const char *k = heads(m, linear(m, text("%s.k", name), x, width, width), "0,2,3,1");
+    const char *v = heads(m, linear(m, text("%s.v", name), x, width, width), "0,2,1,3");
     node(m, "MatMul", text("%s,%s", q, k), text("%s.scores", name));
     node(m, "Div", text("%s.scores,root_head", name), text("%s.scaled", name));
     node(m, "Add", text("%s.scaled,mask", name), text("%s.masked", name));
@@ -153,7 +156,7 @@ static const char *attention(maker *m, const char *name, const char *in)
     node(m, "MatMul", text("%s.weights,%s", name, v), text("%s.mixed", name));
     ints(m, node(m, "Transpose", text("%s.mixed", name), text("%s.back", name)), "perm", "0,2,1,3");
     node(m, "Reshape", text("%s.back,from_heads", name), text("%s.joined", name));
-    return linear(m, text("%s.o", name), text("%s.joined", name), WIDTH, WIDTH);
+    return linear(m, text("%s.o", name), text("%s.joined", name), width, width);
 }
 
 static const char *gelu(maker *m, const char *in)
@@ -183,6 +186,21 @@ static void causal_mask(maker *m)
     node(m, "Slice", "all_masks,zeros,square,mask_axes", "mask");
 }
 
+/* Returns the name of the last one's output. */
+static const char *make_layers(maker *m, const char *x, int layers, bool spelt_out)
+{
+    for (int i = 0; i < layers; i++) {
+        const char *a = attention(m, text("layer%d", i), layer_norm(m, text("layer%d.ln1", i), x, spelt_out));
+        node(m, "Add", text("%s,%s", x, a), text("layer%d.mid", i));
+        const char *y = layer_norm(m, text("layer%d.ln2", i), text("layer%d.mid", i), spelt_out);
+        y = gelu(m, linear(m, text("layer%d.up", i), y, width, 4 * width));
+        y = linear(m, text("layer%d.down", i), y, 4 * width, width);
+        node(m, "Add", text("layer%d.mid,%s", i, y), text("layer%d.out", i));
+        x = text("layer%d.out", i);
+    }
+    return x;
+}
+
 static void make_decoder(maker *m, int layers, bool spelt_out)
 {
     input(m, "ids", PG_I64, "batch,length");
@@ -192,11 +210,11 @@ static void make_decoder(maker *m, int layers, bool spelt_out)
     scalar(m, "half", 0.5f);
     scalar(m, "epsilon", 1e-5f);
     scalar(m, "root_two", 1.41421354f);
-    scalar(m, "root_head", sqrtf(HEAD));
-    add_int64s(m, "to_heads", text("0,0,%d,%d", HEADS, HEAD));
-    add_int64s(m, "from_heads", text("0,0,%d", WIDTH));
-    add_floats(m, "words", text("%d,%d", WORDS, WIDTH), 0, 0.05);
-    add_floats(m, "positions", text("1,%d,%d", LONGEST, WIDTH), 0, 0.05);
+    scalar(m, "root_head", sqrtf((float)(width / n_heads)));
+    add_int64s(m, "to_heads", text("0,0,%d,%d", n_heads, width / n_heads));
+    add_int64s(m, "from_heads", text("0,0,%d", width));
+    add_floats(m, "words", text("%d,%d", WORDS, width), 0, 0.05);
+    add_floats(m, "positions", text("1,%d,%d", LONGEST, width), 0, 0.05);
     add_int64s(m, "index_one", "1");
     node(m, "Shape", "ids", "shape");
     node(m, "Gather", "shape,index_one", "length");
@@ -204,17 +222,7 @@ static void make_decoder(maker *m, int layers, bool spelt_out)
     node(m, "Slice", "positions,zero,length,axis_one", "position");
     node(m, "Gather", "words,ids", "word");
     node(m, "Add", "word,position", "x0");
-    const char *x = "x0";
-    for (int i = 0; i < layers; i++) {
-        const char *a = attention(m, text("layer%d", i), layer_norm(m, text("layer%d.ln1", i), x, spelt_out));
-        node(m, "Add", text("%s,%s", x, a), text("layer%d.mid", i));
-        const char *y = layer_norm(m, text("layer%d.ln2", i), text("layer%d.mid", i), spelt_out);
-        y = gelu(m, linear(m, text("layer%d.up", i), y, WIDTH, 4 * WIDTH));
-        y = linear(m, text("layer%d.down", i), y, 4 * WIDTH, WIDTH);
-        node(m, "Add", text("layer%d.mid,%s", i, y), text("layer%d.out", i));
-        x = text("layer%d.out", i);
-    }
-    const char *last = layer_norm(m, "last", x, spelt_out);
+    const char *last = layer_norm(m, "last", make_layers(m, "x0", layers, spelt_out), spelt_out);
     ints(m, node(m, "Transpose", "words", "head"), "perm", "1,0");
     node(m, "MatMul", text("%s,head", last), "logits");
 }
@@ -227,6 +235,27 @@ static void make_decoder6(maker *m)
 static void make_decoder24(maker *m)
 {
     make_decoder(m, 24, false);
+}
+
+/* ---- Encoder ---- */
+
+/* Of the size of BERT-base without its words: 12 layers, 340 MB. */
+static void make_encoder12(maker *m)
+{
+    width = 768;
+    n_heads = 12;
+    input(m, "x", PG_F32, text("batch,length,%d", width));
+    output(m, "layer11.out", PG_F32, text("batch,length,%d", width));
+    scalar(m, "one", 1);
+    scalar(m, "half", 0.5f);
+    scalar(m, "root_two", 1.41421354f);
+    scalar(m, "root_head", sqrtf((float)(width / n_heads)));
+    scalar(m, "mask", 0); /* every word looks at all */
+    add_int64s(m, "to_heads", text("0,0,%d,%d", n_heads, width / n_heads));
+    add_int64s(m, "from_heads", text("0,0,%d", width));
+    make_layers(m, "x", 12, false);
+    width = 256;
+    n_heads = 8;
 }
 
 /* ---- LSTM ---- */
@@ -375,11 +404,11 @@ static const char *q_linear(maker *m, const char *name, const char *in, int from
 static const char *q_attention(maker *m, const char *name, const char *x)
 {
     const char *q =
-        heads(m, quantised(m, q_linear(m, text("%s.q", name), x, WIDTH, WIDTH), "act"), "0,2,1,3");
+        heads(m, quantised(m, q_linear(m, text("%s.q", name), x, width, width), "act"), "0,2,1,3");
     const char *k =
-        heads(m, quantised(m, q_linear(m, text("%s.k", name), x, WIDTH, WIDTH), "act"), "0,2,3,1");
+        heads(m, quantised(m, q_linear(m, text("%s.k", name), x, width, width), "act"), "0,2,3,1");
     const char *v =
-        heads(m, quantised(m, q_linear(m, text("%s.v", name), x, WIDTH, WIDTH), "act"), "0,2,1,3");
+        heads(m, quantised(m, q_linear(m, text("%s.v", name), x, width, width), "act"), "0,2,1,3");
     node(m, "MatMul", text("%s,%s", quantised(m, q, "act"), quantised(m, k, "act")), text("%s.scores", name));
     node(m, "Div", text("%s.scores,root_head", name), text("%s.scaled", name));
     pg_build_attr_int(&m->arena, node(m, "Softmax", text("%s.scaled", name), text("%s.weights", name)),
@@ -391,15 +420,15 @@ static const char *q_attention(maker *m, const char *name, const char *x)
          "0,2,1,3");
     node(m, "Reshape", text("%s,from_heads", quantised(m, text("%s.back", name), "act")),
          text("%s.joined", name));
-    return q_linear(m, text("%s.o", name), quantised(m, text("%s.joined", name), "act"), WIDTH, WIDTH);
+    return q_linear(m, text("%s.o", name), quantised(m, text("%s.joined", name), "act"), width, width);
 }
 
 /* An encoder as tools for static quantisation leave it: products between Q and DQ, the rest in float32. */
 static void make_qdqformer(maker *m)
 {
     uint8_t middle = 128, none = 0;
-    input(m, "x", PG_F32, text("batch,length,%d", WIDTH));
-    output(m, "y", PG_F32, text("batch,length,%d", WIDTH));
+    input(m, "x", PG_F32, text("batch,length,%d", width));
+    output(m, "y", PG_F32, text("batch,length,%d", width));
     add_raw(m, "middle", PG_U8, "", &middle);
     add_raw(m, "none", PG_U8, "", &none);
     scalar(m, "act", 0.03f);
@@ -407,18 +436,18 @@ static void make_qdqformer(maker *m)
     scalar(m, "one", 1);
     scalar(m, "half", 0.5f);
     scalar(m, "root_two", 1.41421354f);
-    scalar(m, "root_head", sqrtf(HEAD));
-    add_int64s(m, "to_heads", text("0,0,%d,%d", HEADS, HEAD));
-    add_int64s(m, "from_heads", text("0,0,%d", WIDTH));
+    scalar(m, "root_head", sqrtf((float)(width / n_heads)));
+    add_int64s(m, "to_heads", text("0,0,%d,%d", n_heads, width / n_heads));
+    add_int64s(m, "from_heads", text("0,0,%d", width));
     const char *x = "x";
     for (int i = 0; i < 6; i++) {
         const char *n = layer_norm(m, text("layer%d.ln1", i), x, false);
         const char *a = q_attention(m, text("layer%d", i), quantised(m, n, "act"));
         node(m, "Add", text("%s,%s", x, a), text("layer%d.mid", i));
         n = layer_norm(m, text("layer%d.ln2", i), text("layer%d.mid", i), false);
-        const char *y = q_linear(m, text("layer%d.up", i), quantised(m, n, "act"), WIDTH, 4 * WIDTH);
+        const char *y = q_linear(m, text("layer%d.up", i), quantised(m, n, "act"), width, 4 * width);
         y = quantised(m, gelu(m, y), "act");
-        y = q_linear(m, text("layer%d.down", i), y, 4 * WIDTH, WIDTH);
+        y = q_linear(m, text("layer%d.down", i), y, 4 * width, width);
         node(m, "Add", text("layer%d.mid,%s", i, y), text("layer%d.out", i));
         x = text("layer%d.out", i);
     }
@@ -429,6 +458,7 @@ static const model_row rows[] = {
     {"resnet50", "ResNet-50 with its real shapes, 102 MB", make_resnet50, NULL},
     {"decoder6", "causal decoder of 6 layers, norms spelt out", make_decoder6, NULL},
     {"decoder24", "causal decoder of 24 layers", make_decoder24, NULL},
+    {"encoder12", "encoder of 12 layers, 340 MB", make_encoder12, NULL},
     {"lstmstack", "3 bidirectional LSTM layers", make_lstmstack, NULL},
     {"qdqformer", "int8 encoder of 6 layers between Q and DQ nodes", make_qdqformer, NULL},
     {"qdqnet", "int8 residual net between Q and DQ nodes", make_qdqnet, NULL},

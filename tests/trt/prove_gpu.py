@@ -3,7 +3,7 @@
 
     tests/trt/prove_gpu.py --models FOLDER --loop TRT_LOOP --bench FOLDER --out FOLDER
 
-FOLDER holds the models of scripts/fetch.py, --bench resnet50.onnx and decoder24.onnx of bench_models. The program is
+FOLDER holds the models of scripts/fetch.py, --bench resnet50, encoder12, decoder6 and decoder24 of bench_models. The program is
 $POLYGRAPHY_BIN; POLYGRAPHY_TENSORRT and POLYGRAPHY_ONNXRUNTIME name the libraries."""
 import argparse
 import os
@@ -22,8 +22,12 @@ MODELS = {
     "magika": ["bytes:[2,2048]"], "nmp": ["serving_default_input_2:0:[1,43844,1]"], "pnet": ["input_1:[1,60,80,3]"],
     "rnet": ["input_2:[2,24,24,3]"], "onet": ["input_3:[2,48,48,3]"], "vadseq": ["input:[5,576]"], "vadstatic": [],
 }
-LOOPS = (("resnet50", "x=1x3x224x224", 500), ("resnet50", "x=32x3x224x224", 200),
-         ("decoder24", "ids=1x128", 200), ("decoder24", "ids=32x128", 50))
+LOOPS = (("resnet50", "x=1x3x224x224", 500), ("resnet50", "x=32x3x224x224", 200), ("encoder12", "x=1x128x768", 300),
+         ("encoder12", "x=32x128x768", 100), ("decoder24", "ids=1x128", 200), ("decoder24", "ids=32x128", 50))
+# types written into a model: option, model of --bench, shape, statistic of the difference, at most
+TYPES = (("--fp16", "decoder6", "ids:[2,64]", "max", "0.01"), ("--bf16", "decoder6", "ids:[2,64]", "max", "0.05"),
+         ("--int8", "decoder6", "ids:[2,64]", "mean", "0.1"), ("--fp16", "encoder12", "x:[2,64,768]", "max", "0.02"),
+         ("--bf16", "resnet50", "x:[2,3,224,224]", "mean", "0.05"))
 
 
 class Proof:
@@ -131,6 +135,29 @@ class Proof:
                  "1e-2", "--rtol", "1e-2")
         return "--fp16 against float32, 1e-2"
 
+    def types(self, option, name, shape, statistic, most):
+        words = ["--val-range", "[0,4095]"] if name.startswith("decoder") else []
+        out = self.run("run", self.bench / f"{name}.onnx", "--trt", "--onnxrt", option, "--input-shapes", shape, *words,
+                       "--check-error-stat", statistic, "--atol", most, "--rtol", "0")
+        assert "the types are written into the model" in out, out[-400:]
+        found = re.search(rf"Absolute Difference \| Stats: .*?{statistic}=([^ ,]+)", out)
+        return f"{statistic} difference {found[1]} against float32, {most} allowed"
+
+    def refittable(self):
+        """TensorRT-RTX 1.6.1 carries code for it that is newer than some drivers."""
+        model = self.models / "ocrcls.onnx"
+        done = subprocess.run([cli.PROGRAM, "convert", model, "-o", "refit.engine", "--refittable"], cwd=self.out, capture_output=True,
+                              text=True, timeout=300, check=False)
+        if done.returncode == 0:
+            assert "Refittable" in self.run("inspect", "model", "refit.engine")
+            return "built"
+        assert "CUDA error 222" in done.stdout + done.stderr, done.stderr[-400:]
+        return "the library cannot build it with this driver: CUDA error 222"
+
+    def attributes(self):
+        out = self.run("inspect", "model", self.models / "ocrcls.onnx", "--display-as", "trt", "--show", "layers", "attrs")
+        return f"{len(re.findall(r'---- Attributes ----', out))} layers with attributes"
+
     def many_iterations(self):
         self.run("run", self.models / "rnet.onnx", "--trt", "--onnxrt", "--trt", "--iterations", "20", "--warm-up", "3",
                  "--input-shapes", "input_2:[2,24,24,3]", "--atol", "1e-2", "--sequential-runners")
@@ -149,8 +176,11 @@ class Proof:
             self.check(f"{name}: inspected", self.inspected, name)
         for title, function in (("profiles", self.profiles), ("debug tensors", self.debug_tensors), ("unfused tensors", self.unfused_tensors),
                                 ("times of layers", self.layer_times), ("allocation", self.allocation),
-                                ("float16", self.half), ("many iterations", self.many_iterations)):
+                                ("float16", self.half), ("many iterations", self.many_iterations),
+                                ("refittable", self.refittable), ("attributes", self.attributes)):
             self.check(title, function)
+        for row in TYPES:
+            self.check(f"types: {row[0]} {row[1]}", self.types, *row)
         for name, shape, iterations in LOOPS:
             self.check(f"loop {name} {shape}", self.loops, name, shape, iterations)
         failed = [row for row in self.rows if row[0] != "ok"]
