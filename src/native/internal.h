@@ -20,7 +20,9 @@ typedef struct pg_net_node {
     int64_t opset; /* version of the node's domain */
     const pg_kernel *kernel;
     const pg_function *function; /* a call of a model-local function */
-    size_t position;             /* in pg_net.nodes */
+    struct pg_net_node **parts;  /* of a Chain: the nodes that it stands for, in order */
+    size_t n_parts;
+    size_t position; /* in pg_net.nodes */
     pg_dtype half; /* of constants that were widened for it (PG_KERNEL_HALF_VIA_F32); PG_UNDEFINED for none */
     bool removed;
 } pg_net_node;
@@ -30,6 +32,7 @@ typedef struct pg_net_value {
     pg_net_node *producer; /* NULL for inputs and constants */
     size_t n_uses;         /* times it is an input of a node of this graph */
     size_t n_consumed;     /* constants: of these, how many need its elements no more */
+    size_t last_read;      /* position of the last node that reads it; set by passes that ask for it */
     pg_net_node *reader;   /* the node that reads it when n_uses is 1, or NULL when that is not known */
     bool is_input, is_output;
     bool captured; /* read by a subgraph of one of this graph's nodes: stays under its name */
@@ -55,7 +58,8 @@ typedef struct pg_net {
     pg_map values;               /* name -> pg_net_value */
     size_t n_inputs, n_outputs;
     pg_str *inputs, *outputs;
-    pg_plan *plan; /* made from this net */
+    bool as_written; /* no passes */
+    pg_plan *plan;   /* made from this net */
 } pg_net;
 
 /* A new value without a producer; the name must be new. */
@@ -101,6 +105,8 @@ PG_MUST_USE pg_status pg_net_build_graph(pg_session *session, pg_net *outer, con
                                          size_t n_opsets, const pg_opset *opsets, const pg_graph *graph,
                                          pg_net **out);
 PG_MUST_USE pg_status pg_net_build_function(pg_session *session, const pg_attr_scope *attrs, pg_net **out);
+/* The net of a Chain's parts: the node's inputs and outputs are its own. */
+pg_net *pg_net_build_parts(pg_session *session, const pg_net_node *chain);
 /* Visits every name that the graphs in the node's attributes read from outside. */
 typedef pg_status (*pg_name_visitor)(void *context, pg_str name);
 PG_MUST_USE pg_status pg_net_visit_captured(const pg_net_node *node, pg_name_visitor visit, void *context);
@@ -111,9 +117,13 @@ PG_MUST_USE pg_status pg_net_fold_but_codes(pg_net *net);
 void pg_net_free(pg_net *net);
 /* The main graph of an engine's file, which has been through the passes. */
 bool pg_net_is_lowered(const pg_net *net);
-/* There a node states pg_net_node.half and its tactic by these attributes. */
+/* There a node states pg_net_node.half, its tactic and the number of the Chain that it is a part of by these
+ * attributes. */
 #define PG_HALF_ATTR "pg_half"
 #define PG_TACTIC_ATTR "pg_tactic"
+#define PG_CHAIN_ATTR "pg_chain"
+/* Puts the parts of chains together again. */
+void pg_net_regroup_chains(pg_net *net);
 /* Runs the passes (optimize/) that the session wants. */
 PG_MUST_USE pg_status pg_net_optimize(pg_net *net);
 

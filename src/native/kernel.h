@@ -27,6 +27,7 @@
 #include "tensor/value.h"
 
 typedef struct pg_op pg_op;
+typedef struct pg_element pg_element;
 typedef struct pg_plan pg_plan;
 typedef struct pg_session pg_session;
 
@@ -45,6 +46,8 @@ enum pg_kernel_flags {
     PG_KERNEL_PACKS_1 = 32,
     PG_KERNEL_PACKS_2 = 64,
     PG_KERNEL_PACKS_3 = 128,
+    /* `run` says what it does to each element when op->element is set (native/ops/element.h). */
+    PG_KERNEL_BY_ELEMENT = 256,
 };
 static inline unsigned pg_kernel_packs(size_t input)
 {
@@ -74,6 +77,7 @@ struct pg_op {
     const uint8_t *in_flags, *out_flags;
     unsigned f32_outputs; /* set by run: bit i keeps output i float32 under PG_KERNEL_HALF_VIA_F32 */
     void *state;
+    pg_element *element; /* filled in by kernels with PG_KERNEL_BY_ELEMENT; NULL when they are to run */
     const pg_plan *const *subgraphs; /* plans of the graph attributes, in attribute order */
     size_t n_subgraphs;
     struct pg_frame *frame; /* of the running graph */
@@ -223,6 +227,7 @@ extern const pg_kernel pg_kernels_quant_codes[];
 extern const pg_kernel pg_kernels_ms_quant[];
 extern const pg_kernel pg_kernels_cast[];
 extern const pg_kernel pg_kernels_act[];
+extern const pg_kernel pg_kernels_chain[];
 extern const pg_kernel pg_kernels_attention[];
 extern const pg_kernel pg_kernels_attention_found[];
 extern const pg_kernel pg_kernels_einsum[];

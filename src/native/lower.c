@@ -87,7 +87,8 @@ static pg_wire_message *put_attr(const lowering *l, const pg_attr *attr)
     return message;
 }
 
-static pg_status put_node(const lowering *l, const pg_net_node *from, pg_tactic_id tactic)
+/* `chain` is the number of the Chain that it is a part of, or 0. */
+static pg_status put_node(const lowering *l, const pg_net_node *from, pg_tactic_id tactic, size_t chain)
 {
     pg_arena *arena = l->arena;
     const pg_node *node = &from->node;
@@ -114,6 +115,8 @@ static pg_status put_node(const lowering *l, const pg_net_node *from, pg_tactic_
         pg_build_attr_int(arena, message, PG_HALF_ATTR, from->half);
     if (tactic != PG_TACTIC_RULE)
         pg_build_attr_int(arena, message, PG_TACTIC_ATTR, tactic);
+    if (chain != 0)
+        pg_build_attr_int(arena, message, PG_CHAIN_ATTR, (int64_t)chain);
     pg_wire_add_message(arena, l->graph, PG_PB_GRAPH_NODE, message);
     return NULL;
 }
@@ -175,7 +178,10 @@ static pg_status put_graph(lowering *l)
     const pg_graph *graph = l->session->model->graph;
     for (size_t i = 0; i < net->nodes.len; i++) {
         const pg_net_node *node = net->nodes.items[i];
-        PG_TRY(put_node(l, node, l->session->plan->nodes[i].op.tactic));
+        for (size_t k = 0; k < node->n_parts; k++)
+            PG_TRY(put_node(l, node->parts[k], PG_TACTIC_RULE, i + 1));
+        if (node->n_parts == 0)
+            PG_TRY(put_node(l, node, l->session->plan->nodes[i].op.tactic, 0));
         for (size_t k = 0; k < node->node.n_inputs; k++)
             PG_TRY(put_name(l, node->node.inputs[k]));
         PG_TRY(pg_net_visit_captured(node, put_name, l));

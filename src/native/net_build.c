@@ -260,7 +260,8 @@ static pg_status no_kernel(const pg_net_node *node)
 
 bool pg_net_is_lowered(const pg_net *net)
 {
-    return net->session->options.forms != NULL && net->outer == NULL && net->attrs == NULL;
+    return net->session->options.forms != NULL && net->outer == NULL && net->attrs == NULL &&
+           !net->as_written;
 }
 
 static void read_half(const pg_net *net, pg_net_node *node)
@@ -460,6 +461,31 @@ pg_status pg_net_build_graph(pg_session *session, pg_net *outer, const pg_attr_s
     }
     *out = net;
     return NULL;
+}
+
+pg_net *pg_net_build_parts(pg_session *session, const pg_net_node *chain)
+{
+    pg_net *net = new_net(session, NULL, NULL, 0, NULL);
+    net->as_written = true;
+    net->inputs = PG_ARENA_ARRAY(&session->arena, pg_str, chain->node.n_inputs);
+    for (size_t i = 0; i < chain->node.n_inputs; i++)
+        add_input(net, chain->node.inputs[i]);
+    net->n_outputs = chain->node.n_outputs;
+    net->outputs = PG_ARENA_ARRAY(&session->arena, pg_str, net->n_outputs);
+    for (size_t i = 0; i < chain->n_parts; i++) {
+        pg_net_node *part = PG_ARENA_NEW(&session->arena, pg_net_node);
+        *part = *chain->parts[i];
+        part->removed = false;
+        part->position = i;
+        PG_VEC_PUSH(&net->nodes, part);
+        pg_net_add_value(net, part->node.outputs[0])->producer = part;
+        pg_net_add_uses(net, part);
+    }
+    for (size_t i = 0; i < net->n_outputs; i++) {
+        net->outputs[i] = chain->node.outputs[i];
+        pg_net_find(net, net->outputs[i])->is_output = true;
+    }
+    return net;
 }
 
 pg_status pg_net_build_function(pg_session *session, const pg_attr_scope *attrs, pg_net **out)

@@ -160,7 +160,7 @@ enum { MOST_CALL_NODES = 500000 }; /* of all bodies of functions together */
 static pg_status plan_subgraphs(pg_net *net, const pg_net_node *node, pg_op *op)
 {
     pg_arena *arena = &net->session->arena;
-    size_t count = node->function != NULL;
+    size_t count = (node->function != NULL) + (node->n_parts > 0);
     for (size_t i = 0; i < node->node.n_attrs; i++)
         count += node->node.attrs[i].type == PG_ATTR_GRAPH;
     const pg_plan **plans = PG_ARENA_ARRAY(arena, const pg_plan *, count);
@@ -186,6 +186,9 @@ static pg_status plan_subgraphs(pg_net *net, const pg_net_node *node, pg_op *op)
                    "in function '%" PG_STR_FMT "'", PG_STR_ARG(node->function->name));
         net->session->call_depth--;
     }
+    if (node->n_parts > 0)
+        PG_TRY(pg_plan_build(net->session, pg_net_build_parts(net->session, node),
+                             (pg_plan **)&plans[op->n_subgraphs++]));
     for (size_t i = 0; i < node->node.n_attrs; i++) {
         const pg_attr *attr = &node->node.attrs[i];
         if (attr->type != PG_ATTR_GRAPH || attr->graph == NULL)
@@ -345,7 +348,9 @@ pg_status pg_plan_build(pg_session *session, pg_net *net, pg_plan **out)
     plan->net = net;
     net->plan = plan;
     *out = plan; /* freed by the owner also when building fails */
-    if (!pg_net_is_lowered(net))
+    if (pg_net_is_lowered(net))
+        pg_net_regroup_chains(net);
+    else if (!net->as_written)
         PG_TRY(pg_net_optimize(net));
     remove_unneeded(net);
     plan->n_inputs = net->n_inputs;

@@ -17,7 +17,7 @@ static const pg_kernel *const families[] = {
     pg_kernels_ml_features,   pg_kernels_ml_encode,     pg_kernels_ml_maps,      pg_kernels_ml_linear,
     pg_kernels_ml_trees,      pg_kernels_ml_svm,        pg_kernels_training,     pg_kernels_flex_attention,
     pg_kernels_ms_basic,      pg_kernels_ms_norm,       pg_kernels_ms_matmul,    pg_kernels_ms_attention,
-    pg_kernels_image_decoder,
+    pg_kernels_image_decoder, pg_kernels_chain,
 };
 
 /* Rows with the same domain and operator are chained, newest family first. */

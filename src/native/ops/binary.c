@@ -1,7 +1,9 @@
 /* Elementwise functions of two tensors, and the variadic ones that are chains of them. */
 #include <math.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "native/ops/element.h"
 #include "native/ops/move.h"
 #include "native/ops/operands.h"
 #include "native/ops/simd.h"
@@ -57,18 +59,47 @@ static pg_status join_two(pg_op *op, pg_tensor *legacy, pg_tensor *storage, pg_o
     return pg_operands_join(op, 2, pair, out);
 }
 
-static pg_status binary(pg_op *op, const binary_function *f)
+static pg_status find_loop(const pg_op *op, const binary_function *f, binary_loop *out)
 {
-    pg_tensor legacy, storage, *z;
-    pg_operands operands;
-    PG_TRY(join_two(op, &legacy, &storage, &operands));
+    PG_TRY(pg_op_need(op, 2));
     pg_dtype dtype = pg_op_in(op, 0)->dtype;
-    binary_loop loop = f->loops[dtype];
-    if (loop == NULL)
+    *out = f->loops[dtype];
+    if (*out == NULL)
         return pg_op_bad_type(op, 0);
     if (pg_op_in(op, 1)->dtype != dtype)
         return pg_op_err(op, PG_ERR_INVALID, "the inputs' types differ: %s and %s", pg_dtype_name(dtype),
                          pg_dtype_name(pg_op_in(op, 1)->dtype));
+    return NULL;
+}
+
+static void binary_element(const pg_element *f, void *z, const void *const *x, size_t n, const int64_t *steps)
+{
+    ((binary_loop)f->loop)(z, x[0], x[1], n, steps[0], steps[1]);
+}
+
+static pg_status describe(const pg_op *op, const binary_function *f)
+{
+    binary_loop loop;
+    PG_TRY(find_loop(op, f, &loop));
+    *op->element = (pg_element){.row = binary_element,
+                                .n_in = 2,
+                                .result = f->result != PG_UNDEFINED ? f->result : pg_op_in(op, 0)->dtype,
+                                .grain = f->grain,
+                                .in_place = true,
+                                .loop = (void (*)(void))loop};
+    return NULL;
+}
+
+static pg_status binary(pg_op *op, const binary_function *f)
+{
+    pg_tensor legacy, storage, *z;
+    pg_operands operands;
+    binary_loop loop;
+    if (op->element != NULL)
+        return describe(op, f);
+    PG_TRY(join_two(op, &legacy, &storage, &operands));
+    PG_TRY(find_loop(op, f, &loop));
+    pg_dtype dtype = pg_op_in(op, 0)->dtype;
     PG_TRY(pg_operands_out(op, &operands, f->result != PG_UNDEFINED ? f->result : dtype, true, &z));
     run_joined(f, loop, &operands, dtype, z);
     return NULL;
@@ -112,7 +143,7 @@ static pg_status variadic(pg_op *op, const binary_function *f, pg_tensor **out)
 static pg_status variadic_or_binary(pg_op *op, const binary_function *f)
 {
     pg_tensor *z;
-    if (op->n_in == 2)
+    if (op->n_in == 2 || op->element != NULL)
         return binary(op, f);
     if (op->n_in == 1 && pg_op_in(op, 0) != NULL) {
         pg_op_out_value(op, 0, pg_value_share(pg_op_in_value(op, 0)));
@@ -298,13 +329,13 @@ static bool has_zero(const pg_tensor *y)
     return zeros > 0;
 }
 
-/* Nothing is divided where the first input is empty. */
+/* Nothing is divided where the first input is empty. Divisors are looked at all together, not one by one. */
 static pg_status check_divisors(const pg_op *op)
 {
     PG_TRY(pg_op_need(op, 2));
     const pg_tensor *x = pg_op_in(op, 0), *y = pg_op_in(op, 1);
     if (pg_dtype_is_integer(y->dtype) && pg_dtype_get(y->dtype)->bits >= 8 && pg_tensor_count(x) > 0 &&
-        has_zero(y))
+        (op->element != NULL || has_zero(y)))
         return pg_op_err(op, PG_ERR_INVALID, "integer division by zero");
     return NULL;
 }
@@ -383,6 +414,15 @@ static pg_status run_prelu(pg_op *op)
     const pg_tensor *x = pg_op_in(op, 0), *pair[2] = {x, pg_op_in(op, 1)};
     pg_tensor slope = *pair[1], *z;
     pg_operands operands;
+    if (op->element != NULL) {
+        size_t rank = x->rank;
+        int64_t dims[PG_MAX_RANK];
+        memcpy(dims, x->dims, sizeof dims);
+        PG_TRY(pg_broadcast_dims(op, &rank, dims, slope.rank, slope.dims));
+        if (rank != x->rank || memcmp(dims, x->dims, rank * sizeof *dims) != 0)
+            return pg_op_err(op, PG_ERR_INVALID, "the slope's shape does not fit input 0");
+        return describe(op, &op_prelu);
+    }
     if (op->opset < 7 && slope.rank == 1 && slope.dims[0] != 1 && x->rank > 1) {
         slope.rank = (uint16_t)(x->rank - 1);
         for (size_t i = 1; i < slope.rank; i++)
@@ -446,7 +486,11 @@ static pg_status run_swiglu(pg_op *op)
     return NULL;
 }
 
-enum { BOTH = PG_KERNEL_ANY_LAYOUT | PG_KERNEL_HALF_VIA_F32, EXACT = PG_KERNEL_ANY_LAYOUT };
+enum {
+    EXACT = PG_KERNEL_ANY_LAYOUT | PG_KERNEL_BY_ELEMENT,
+    BOTH = EXACT | PG_KERNEL_HALF_VIA_F32,
+    WHOLE = PG_KERNEL_ANY_LAYOUT | PG_KERNEL_HALF_VIA_F32,
+};
 
 const pg_kernel pg_kernels_binary[] = {
     {"", "Add", 1, 0, run_add, NULL, NULL, BOTH},
@@ -462,7 +506,7 @@ const pg_kernel pg_kernels_binary[] = {
     {"", "Less", 1, 0, run_less, NULL, NULL, BOTH},
     {"", "LessOrEqual", 12, 0, run_less_equal, NULL, NULL, BOTH},
     {"", "Max", 1, 0, run_max, NULL, NULL, BOTH},
-    {"", "Mean", 1, 0, run_mean, NULL, NULL, BOTH},
+    {"", "Mean", 1, 0, run_mean, NULL, NULL, WHOLE},
     {"", "Min", 1, 0, run_min, NULL, NULL, BOTH},
     {"", "Mod", 10, 0, run_mod, NULL, NULL, BOTH},
     {"", "Mul", 1, 0, run_mul, NULL, NULL, BOTH},

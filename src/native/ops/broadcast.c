@@ -31,7 +31,7 @@ static bool can_merge(const pg_walk *w, size_t into, size_t from)
     return true;
 }
 
-static void merge_dims(pg_walk *w)
+void pg_walk_merge(pg_walk *w)
 {
     size_t kept = 0;
     for (size_t i = 0; i < w->rank; i++) {
@@ -52,19 +52,11 @@ static void merge_dims(pg_walk *w)
     w->rank = kept;
 }
 
-typedef struct walk_job {
-    const pg_walk *walk;
-    pg_walk_row row;
-    void *context;
-} walk_job;
-
-static void walk_range(void *context, size_t begin, size_t end)
+void pg_walk_range(const pg_walk *w, uint64_t begin, uint64_t end, pg_walk_row row, void *context)
 {
-    const walk_job *job = context;
-    const pg_walk *w = job->walk;
     size_t last = w->rank - 1;
     int64_t index[PG_MAX_RANK], offsets[PG_WALK_MOST] = {0}, steps[PG_WALK_MOST] = {0};
-    for (size_t i = w->rank, rest = begin; i-- > 0;) {
+    for (uint64_t i = w->rank, rest = begin; i-- > 0;) {
         index[i] = (int64_t)(rest % (size_t)w->dims[i]);
         rest /= (size_t)w->dims[i];
         for (size_t k = 0; k < w->n; k++)
@@ -72,10 +64,10 @@ static void walk_range(void *context, size_t begin, size_t end)
     }
     for (size_t k = 0; k < w->n; k++)
         steps[k] = w->strides[k][last];
-    for (size_t at = begin; at < end;) {
+    for (uint64_t at = begin; at < end;) {
         int64_t step = PG_MIN(w->dims[last] - index[last], (int64_t)(end - at));
-        job->row(job->context, at, (size_t)step, offsets, steps);
-        at += (size_t)step;
+        row(context, at, (size_t)step, offsets, steps);
+        at += (uint64_t)step;
         for (size_t i = w->rank; i-- > 0; step = 1) {
             index[i] += step;
             for (size_t k = 0; k < w->n; k++)
@@ -89,6 +81,18 @@ static void walk_range(void *context, size_t begin, size_t end)
     }
 }
 
+typedef struct walk_job {
+    const pg_walk *walk;
+    pg_walk_row row;
+    void *context;
+} walk_job;
+
+static void walk_part(void *context, size_t begin, size_t end)
+{
+    const walk_job *job = context;
+    pg_walk_range(job->walk, begin, end, job->row, job->context);
+}
+
 void pg_walk_run(pg_walk *walk, size_t grain, pg_walk_row row, void *context)
 {
     size_t count = 1;
@@ -96,9 +100,9 @@ void pg_walk_run(pg_walk *walk, size_t grain, pg_walk_row row, void *context)
         count *= (size_t)walk->dims[i];
     if (count == 0)
         return;
-    merge_dims(walk);
+    pg_walk_merge(walk);
     walk_job job = {walk, row, context};
-    pg_parallel_for(count, grain, walk_range, &job);
+    pg_parallel_for(count, grain, walk_part, &job);
 }
 
 pg_status pg_broadcast_dims(const pg_op *op, size_t *rank, int64_t *dims, size_t more_rank,

@@ -8,7 +8,7 @@
 
 #include "native/kernel.h"
 
-enum { PG_WALK_MOST = 3 };
+enum { PG_WALK_MOST = 12 };
 
 typedef struct pg_walk {
     size_t rank, n;
@@ -24,7 +24,11 @@ typedef void (*pg_walk_row)(void *context, uint64_t at, size_t n, const int64_t 
 void pg_walk_init(pg_walk *walk, size_t rank, const int64_t *dims);
 /* Adds an operand whose dims, aligned at the end, are 1 or the output's. */
 void pg_walk_add(pg_walk *walk, size_t rank, const int64_t *dims);
-/* Calls `row` for all of the output, in parallel in pieces of about `grain` elements. */
+/* Merges neighbouring dims that all operands treat alike. */
+void pg_walk_merge(pg_walk *walk);
+/* Of a merged walk: calls `row` for elements [begin, end) of the output. */
+void pg_walk_range(const pg_walk *walk, uint64_t begin, uint64_t end, pg_walk_row row, void *context);
+/* Merges, and calls `row` for all of the output, in parallel in pieces of about `grain` elements. */
 void pg_walk_run(pg_walk *walk, size_t grain, pg_walk_row row, void *context);
 
 /* The shape that `dims` (growing) and `more` broadcast to; the error names both. */

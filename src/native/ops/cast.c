@@ -1,6 +1,6 @@
 /* Cast, CastLike and BitCast. */
-#include "native/kernel.h"
-#include "tensor/dtype_convert.h"
+#include "native/ops/element.h"
+#include "native/ops/simd.h"
 
 static pg_status cast_options(const pg_op *op, pg_cast_options *out)
 {
@@ -23,12 +23,32 @@ static pg_status cast_options(const pg_op *op, pg_cast_options *out)
     return NULL;
 }
 
+static void cast_element(const pg_element *f, void *z, const void *const *x, size_t n, const int64_t *steps)
+{
+    (void)steps;
+    pg_convert(f->dtype, x[0], f->result, z, n, &f->cast);
+}
+
+pg_element pg_element_cast(pg_dtype from, pg_dtype to, const pg_cast_options *options)
+{
+    return (pg_element){.row = cast_element,
+                        .n_in = 1,
+                        .result = to,
+                        .grain = PG_GRAIN_CHEAP,
+                        .dtype = from,
+                        .cast = *options};
+}
+
 static pg_status cast_to(pg_op *op, pg_dtype to)
 {
     pg_cast_options options;
     pg_tensor y;
     PG_TRY(pg_op_need(op, 1));
     PG_TRY(cast_options(op, &options));
+    if (op->element != NULL) {
+        *op->element = pg_element_cast(pg_op_in(op, 0)->dtype, to, &options);
+        return NULL;
+    }
     pg_status status = pg_tensor_cast(pg_op_in(op, 0), to, &options, &y);
     if (status == NULL) {
         pg_op_out_value(op, 0, pg_value_of_tensor(y));
@@ -83,7 +103,7 @@ static pg_status run_bit_cast(pg_op *op)
 
 const pg_kernel pg_kernels_cast[] = {
     {"", "BitCast", 26, 0, run_bit_cast, NULL, NULL, PG_KERNEL_ANY_LAYOUT},
-    {"", "Cast", 1, 0, run_cast, NULL, NULL, PG_KERNEL_ANY_LAYOUT},
+    {"", "Cast", 1, 0, run_cast, NULL, NULL, PG_KERNEL_ANY_LAYOUT | PG_KERNEL_BY_ELEMENT},
     {"", "CastLike", 15, 0, run_cast_like, NULL, NULL, PG_KERNEL_ANY_LAYOUT},
     {0},
 };

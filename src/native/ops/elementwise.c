@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/threads.h"
+#include "native/ops/element.h"
 #include "native/ops/move.h"
 #include "native/ops/operands.h"
 #include "native/ops/random.h"
@@ -144,6 +145,25 @@ static pg_status pow_types(pg_op *op, pg_dtype base, pg_dtype exponent, pow_mode
     return NULL;
 }
 
+static void pow_element(const pg_element *f, void *z, const void *const *x, size_t n, const int64_t *steps)
+{
+    pow_job job = {.mode = (f->dtype == PG_F64) ? POW_F64 : POW_F32, .z = z, .x = x[0], .y = x[1]};
+    pow_row(&job, 0, n, (int64_t[2]){0, 0}, steps);
+}
+static pg_status describe_pow(const pg_op *op, pow_mode mode, pg_dtype wanted)
+{
+    if (mode != POW_F32 && mode != POW_F64)
+        return pg_op_bad_type(op, 0);
+    *op->element = (pg_element){.row = pow_element,
+                                .n_in = 2,
+                                .takes = {PG_UNDEFINED, wanted},
+                                .result = wanted,
+                                .grain = PG_GRAIN_COSTLY,
+                                .in_place = true,
+                                .dtype = wanted};
+    return NULL;
+}
+
 static pg_status run_pow(pg_op *op)
 {
     PG_TRY(pg_op_need(op, 2));
@@ -154,6 +174,8 @@ static pg_status run_pow(pg_op *op)
     pg_dtype wanted = PG_UNDEFINED;
     pg_walk walk;
     PG_TRY(pow_types(op, pair[0]->dtype, pair[1]->dtype, &job.mode, &wanted));
+    if (op->element != NULL)
+        return describe_pow(op, job.mode, wanted);
     exponent = *pair[1];
     if (wanted != exponent.dtype) {
         uint64_t count = pg_tensor_count(&exponent);
@@ -262,6 +284,27 @@ static pg_status read_bound(const pg_op *op, size_t i, pg_dtype dtype, double *r
     return NULL;
 }
 
+static void clip_element(const pg_element *f, void *z, const void *const *x, size_t n, const int64_t *steps)
+{
+    clip_job job = {.dtype = f->dtype, .y = z, .x = x[0], .low = f->a, .high = f->b};
+    (void)steps;
+    clip_range(&job, 0, n);
+}
+static pg_status describe_clip(const pg_op *op, const clip_job *job)
+{
+    if (!pg_dtype_is_float(job->dtype))
+        return pg_op_bad_type(op, 0);
+    *op->element = (pg_element){.row = clip_element,
+                                .n_in = 1,
+                                .result = job->dtype,
+                                .grain = PG_GRAIN_CHEAP,
+                                .in_place = true,
+                                .dtype = job->dtype,
+                                .a = job->low,
+                                .b = job->high};
+    return NULL;
+}
+
 static pg_status run_clip(pg_op *op)
 {
     PG_TRY(pg_op_need(op, 1));
@@ -288,6 +331,8 @@ static pg_status run_clip(pg_op *op)
         PG_TRY(read_bound(op, 1, dtype, &job.low, &job.low_int, &job.low_uint));
         PG_TRY(read_bound(op, 2, dtype, &job.high, &job.high_int, &job.high_uint));
     }
+    if (op->element != NULL)
+        return describe_clip(op, &job);
     pg_tensor *y;
     PG_TRY(pg_op_out_like(op, 0, 0, &y));
     job.y = y->data;
@@ -354,6 +399,12 @@ static void where_row(void *context, uint64_t at, size_t n, const int64_t *offse
     }
 }
 
+static void where_element(const pg_element *f, void *z, const void *const *x, size_t n, const int64_t *steps)
+{
+    where_job job = {x[0], x[1], x[2], z, pg_move_size(f->result)};
+    where_row(&job, 0, n, (int64_t[3]){0, 0, 0}, steps);
+}
+
 static pg_status run_where(pg_op *op)
 {
     PG_TRY(pg_op_need(op, 3));
@@ -363,6 +414,14 @@ static pg_status run_where(pg_op *op)
     if (all[1]->dtype != all[2]->dtype)
         return pg_op_err(op, PG_ERR_INVALID, "the inputs' types differ: %s and %s",
                          pg_dtype_name(all[1]->dtype), pg_dtype_name(all[2]->dtype));
+    if (op->element != NULL) {
+        *op->element = (pg_element){.row = where_element,
+                                    .n_in = 3,
+                                    .result = all[1]->dtype,
+                                    .grain = PG_GRAIN_CHEAP,
+                                    .in_place = true};
+        return NULL;
+    }
     pg_operands operands;
     pg_walk walk;
     pg_move out;
@@ -559,16 +618,16 @@ static pg_status run_cumprod(pg_op *op)
     return cumulate(op, true);
 }
 
-enum { HALF = PG_KERNEL_HALF_VIA_F32, ANY = PG_KERNEL_ANY_LAYOUT };
+enum { HALF = PG_KERNEL_HALF_VIA_F32, ANY = PG_KERNEL_ANY_LAYOUT, EACH = ANY | PG_KERNEL_BY_ELEMENT };
 
 const pg_kernel pg_kernels_elementwise[] = {
-    {"", "Clip", 1, 0, run_clip, NULL, NULL, ANY | HALF},
+    {"", "Clip", 1, 0, run_clip, NULL, NULL, EACH | HALF},
     {"", "CumProd", 26, 0, run_cumprod, NULL, NULL, HALF},
     {"", "CumSum", 11, 0, run_cumsum, NULL, NULL, HALF},
     {"", "Dropout", 1, 11, run_dropout, NULL, NULL, HALF},
     {"", "Dropout", 12, 0, run_dropout, NULL, NULL, HALF | PG_KERNEL_VOLATILE},
     {"", "Identity", 1, 0, run_identity, NULL, NULL, ANY},
-    {"", "Pow", 1, 0, run_pow, NULL, NULL, ANY | HALF},
-    {"", "Where", 9, 0, run_where, NULL, NULL, ANY},
+    {"", "Pow", 1, 0, run_pow, NULL, NULL, EACH | HALF},
+    {"", "Where", 9, 0, run_where, NULL, NULL, EACH},
     {0},
 };

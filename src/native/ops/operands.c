@@ -26,22 +26,40 @@ static bool fits_channels_last(const pg_tensor *tensor)
     return true;
 }
 
-static pg_status add_operand(pg_op *op, pg_operands *all, const pg_tensor *tensor)
+bool pg_operand_lies(const pg_tensor *tensor, size_t rank, pg_layout layout)
+{
+    pg_tensor view = *tensor;
+    if (view.rank < rank && view.rank > 2 && view.layout != PG_ROW_MAJOR)
+        return false;
+    if (view.rank < rank) {
+        view.layout = PG_ROW_MAJOR;
+        extend(&view, rank);
+    }
+    return rank < 3 || view.layout == layout || (layout == PG_CHANNELS_LAST && fits_channels_last(&view));
+}
+
+pg_status pg_operand_lay(pg_op *op, const pg_tensor *tensor, size_t rank, pg_layout layout, pg_operand *out)
 {
     pg_tensor view = *tensor, storage;
     const pg_tensor *laid = &view;
-    if (view.rank < all->rank) {
+    if (view.rank < rank) {
         PG_TRY(pg_with_layout(op, tensor, PG_ROW_MAJOR, &storage, &laid));
         view = *laid;
         laid = &view;
-        extend(&view, all->rank);
+        extend(&view, rank);
     }
-    if (all->layout == PG_CHANNELS_LAST && view.layout == PG_ROW_MAJOR && fits_channels_last(&view))
+    if (layout == PG_CHANNELS_LAST && view.layout == PG_ROW_MAJOR && rank > 2 && fits_channels_last(&view))
         view.layout = PG_CHANNELS_LAST;
-    PG_TRY(pg_with_layout(op, &view, all->layout, &storage, &laid));
+    PG_TRY(pg_with_layout(op, &view, layout, &storage, &laid));
+    out->data = laid->data;
+    pg_storage_dims(laid, out->dims);
+    return NULL;
+}
+
+static pg_status add_operand(pg_op *op, pg_operands *all, const pg_tensor *tensor)
+{
     pg_operand *operand = &all->items[all->n++];
-    operand->data = laid->data;
-    pg_storage_dims(laid, operand->dims);
+    PG_TRY(pg_operand_lay(op, tensor, all->rank, all->layout, operand));
     operand->whole = memcmp(operand->dims, all->storage, all->rank * sizeof operand->dims[0]) == 0;
     return NULL;
 }

@@ -5,7 +5,7 @@
 
 #include "native/ops/broadcast.h"
 
-enum { PG_OPERANDS_MOST = PG_WALK_MOST };
+enum { PG_OPERANDS_MOST = 3 };
 
 /* An input as it takes part: its bytes and its dims in storage order, of the output's rank. */
 typedef struct pg_operand {
@@ -22,6 +22,12 @@ typedef struct pg_operands {
     pg_operand items[PG_OPERANDS_MOST];
 } pg_operands;
 
+/* True when the tensor, seen with `rank` dims of which the first are 1, has its elements in this layout's order as
+ * they are. */
+bool pg_operand_lies(const pg_tensor *tensor, size_t rank, pg_layout layout);
+/* The tensor with `rank` dims in a layout; it is converted into scratch memory where it does not lie so. */
+PG_MUST_USE pg_status pg_operand_lay(pg_op *op, const pg_tensor *tensor, size_t rank, pg_layout layout,
+                                     pg_operand *out);
 /* Joins `n` tensors of the operator; converts those whose layout does not fit into scratch memory. */
 PG_MUST_USE pg_status pg_operands_join(pg_op *op, size_t n, const pg_tensor *const *tensors,
                                        pg_operands *out);

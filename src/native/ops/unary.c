@@ -3,10 +3,9 @@
 
 #include "base/alloc.h"
 #include "base/threads.h"
-#include "native/kernel.h"
+#include "native/ops/element.h"
 #include "native/ops/simd.h"
 #include "native/ops/vmath.h"
-#include "native/simd/simd.h"
 
 /* The two numbers that some functions take as attributes. */
 typedef struct unary_args {
@@ -53,6 +52,26 @@ static void run_loop(const unary_function *function, unary_loop loop, const unar
     pg_parallel_for(pg_tensor_count(y), function->grain, unary_range, &job);
 }
 
+static void unary_element(const pg_element *f, void *z, const void *const *x, size_t n, const int64_t *steps)
+{
+    (void)steps;
+    ((unary_loop)f->loop)(z, x[0], n, &(unary_args){f->a, f->b});
+}
+
+static pg_status describe(const pg_op *op, const unary_function *function, unary_loop loop,
+                          const unary_args *args, pg_dtype result)
+{
+    *op->element = (pg_element){.row = unary_element,
+                                .n_in = 1,
+                                .result = result,
+                                .grain = function->grain,
+                                .in_place = true,
+                                .loop = (void (*)(void))loop,
+                                .a = args->a,
+                                .b = args->b};
+    return NULL;
+}
+
 /* The output has the input's type. */
 static pg_status unary(pg_op *op, const unary_function *function, const unary_args *args)
 {
@@ -60,6 +79,8 @@ static pg_status unary(pg_op *op, const unary_function *function, const unary_ar
     pg_tensor *y;
     PG_TRY(find_loop(op, function, &loop));
     const pg_tensor *x = pg_op_in(op, 0);
+    if (op->element != NULL)
+        return describe(op, function, loop, args, x->dtype);
     const void *data = x->data;
     PG_TRY(pg_op_out_like(op, 0, 0, &y));
     run_loop(function, loop, args, x, data, y);
@@ -73,6 +94,8 @@ static pg_status unary_test(pg_op *op, const unary_function *function, const una
     pg_tensor *y;
     PG_TRY(find_loop(op, function, &loop));
     const pg_tensor *x = pg_op_in(op, 0);
+    if (op->element != NULL)
+        return describe(op, function, loop, args, PG_BOOL);
     PG_TRY(pg_op_out(op, 0, PG_BOOL, x->rank, x->dims, &y));
     y->layout = x->layout;
     run_loop(function, loop, args, x, x->data, y);
@@ -214,7 +237,8 @@ REAL_OP_1(op_swish, PG_GRAIN_COSTLY, "alpha", 1.0f, x *pg_vsigmoid(a *x), x *sig
 REAL_OP_2(op_hard_sigmoid, PG_GRAIN_CHEAP, "alpha", 0.2f, "beta", 0.5f, clamp01(a *x + b),
           clamp01_f64(a *x + b))
 
-/* Angles too large for the vectorised reduction go through the C library, in blocks that have one. */
+/* Angles too large for the vectorised reduction go through the C library, each alone: a result depends on its own
+ * element only. */
 PG_SIMD static void sines(float *y, const float *x, size_t n, int64_t quarters)
 {
     PG_IVDEP
@@ -226,13 +250,16 @@ static void sines_in_blocks(float *y, const float *x, size_t n, int64_t quarters
     enum { BLOCK = 256 };
     for (size_t first = 0; first < n; first += BLOCK) {
         size_t width = PG_MIN((size_t)BLOCK, n - first);
+        float angles[BLOCK];
         bool large = false;
         for (size_t i = 0; i < width; i++)
             large |= fabsf(x[first + i]) > PG_VSIN_MOST;
-        if (!large)
-            sines(y + first, x + first, width, quarters);
+        if (large)
+            memcpy(angles, x + first, width * sizeof *x); /* y may be x */
+        sines(y + first, x + first, width, quarters);
         for (size_t i = 0; large && i < width; i++)
-            y[first + i] = quarters != 0 ? cosf(x[first + i]) : sinf(x[first + i]);
+            if (fabsf(angles[i]) > PG_VSIN_MOST)
+                y[first + i] = quarters != 0 ? cosf(angles[i]) : sinf(angles[i]);
     }
 }
 static void sin_f32(void *y, const void *x, size_t n, const unary_args *args)
@@ -374,7 +401,10 @@ static pg_status run_isinf(pg_op *op)
     return unary_test(op, &op_isinf, &(unary_args){(double)(negative != 0), (double)(positive != 0)});
 }
 
-enum { FLOATS = PG_KERNEL_ANY_LAYOUT | PG_KERNEL_HALF_VIA_F32, EXACT = PG_KERNEL_ANY_LAYOUT };
+enum {
+    EXACT = PG_KERNEL_ANY_LAYOUT | PG_KERNEL_BY_ELEMENT,
+    FLOATS = EXACT | PG_KERNEL_HALF_VIA_F32,
+};
 #define ROW(op_type, since, run)                       \
     {                                                  \
         "", op_type, since, 0, run, NULL, NULL, FLOATS \

@@ -6,7 +6,7 @@ typedef pg_status (*pass)(pg_net *net);
 static const pass passes[] = {
     pg_net_fold_but_codes, pg_net_find_activations, pg_net_fuse_codes,     pg_net_fold,
     pg_net_widen_halves,   pg_net_drop_idle,        pg_net_fold_affine,    pg_net_find_activations,
-    pg_net_find_norms,     pg_net_find_attention,   pg_net_fuse_epilogues,
+    pg_net_find_norms,     pg_net_find_attention,   pg_net_fuse_epilogues, pg_net_find_chains,
 };
 
 pg_status pg_net_optimize(pg_net *net)

@@ -14,5 +14,6 @@ PG_MUST_USE pg_status pg_net_find_activations(pg_net *net);
 PG_MUST_USE pg_status pg_net_find_norms(pg_net *net);
 PG_MUST_USE pg_status pg_net_find_attention(pg_net *net);
 PG_MUST_USE pg_status pg_net_fuse_epilogues(pg_net *net);
+PG_MUST_USE pg_status pg_net_find_chains(pg_net *net);
 
 #endif

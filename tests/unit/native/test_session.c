@@ -234,7 +234,7 @@ TEST(local_function_with_attribute)
     pg_build_node(&f.arena, function, "Neg", "", "t", "b");
     node(&f, "local::Twice", "call1", "x", "m");
     node(&f, "local::Twice", "call2", "m", "y");
-    CHECK_OK(plan(&f, NULL));
+    CHECK_OK(plan(&f, &(pg_native_options){.no_optimization = true}));
     give(&f, "x", 1, (float[]){3});
     CHECK_OK(run(&f));
     CHECK_NEAR(result(&f, "y", 0), 12, 0);
@@ -363,7 +363,7 @@ TEST(profile_splits_time_among_nodes)
     pg_build_node(&f.arena, function, "Neg", "", "t", "b");
     node(&f, "local::Twice", "call1", "x", "m");
     node(&f, "local::Twice", "call2", "m", "y");
-    CHECK_OK(plan(&f, NULL));
+    CHECK_OK(plan(&f, &(pg_native_options){.no_optimization = true}));
     float *x = calloc(COUNT, sizeof *x);
     give(&f, "x", COUNT, x);
     pg_profile *profile = pg_profile_new();
