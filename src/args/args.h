@@ -341,6 +341,10 @@ typedef struct pg_args_build {
  * that it cannot follow is an error that names it. */
 PG_MUST_USE pg_status pg_args_engine_network(const pg_args_trt *trt, pg_model *model, pg_arena *arena,
                                              pg_model **out);
+/* How sessions of an engine, built or loaded, use memory: --allocation-strategy and --weight-streaming-budget. */
+PG_MUST_USE pg_status pg_args_engine_use(const pg_args_trt *trt, pg_engine *engine);
+/* Whether a budget for weights is asked for: then the engine has to be loaded from a file. */
+bool pg_args_engine_streams(const pg_args_trt *trt);
 PG_MUST_USE pg_status pg_args_build_engine(const pg_args_build *args, pg_model *model, pg_arena *arena,
                                            pg_engine **out);
 

@@ -200,7 +200,6 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
     pg_build_config build = {.fp16 = config->fp16,
                              .bf16 = config->bf16,
                              .int8 = config->int8,
-                             .version_compatible = config->version_compatible,
                              .calibration = config->calibration,
                              .calibration_cache = config->calibration_cache,
                              .level = config->level.set ? (unsigned)config->level.value : DEFAULT_LEVEL,
@@ -210,6 +209,7 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
     build.calibration.threads = args->threads;
     PG_TRY(pg_trt_fill_precisions(&args->trt->options, arena, &build));
     PG_TRY(fill_pools(&args->trt->options, &build));
+    PG_TRY(pg_args_engine_plan(config, &build));
     PG_TRY(open_data(args, model->graph, arena, &data));
     pg_status status = fill_profiles(args, &data, model->graph, arena, &build);
     if (status == NULL)

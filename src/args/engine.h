@@ -9,6 +9,9 @@
 /* An error for the first option that only TensorRT can follow, with the reason. */
 PG_MUST_USE pg_status pg_args_engine_refuse(const pg_args_trt *trt, pg_arena *arena);
 
+/* The part of a configuration that says what the engine's file holds. */
+PG_MUST_USE pg_status pg_args_engine_plan(const pg_args_trt_config *config, pg_build_config *build);
+
 /* Inputs to calibrate with: the files of --load-inputs, or generated ones. */
 typedef struct pg_args_feeds {
     const pg_args_data *data;

@@ -6,7 +6,6 @@ static const struct {
 } refused[] = {
     {"--fp8", "it does not compute in 8-bit floats"},
     {"--sparse-weights", "it has no kernels for sparse weights"},
-    {"--exclude-lean-runtime", "its engines never carry a runtime"},
     {"--load-timing-cache", "it does not time its kernels"},
     {"--save-timing-cache", "it does not time its kernels"},
     {"--timing-cache", "it does not time its kernels"},
@@ -21,13 +20,9 @@ static const struct {
     {"--use-dla", "it runs on the processor"},
     {"--allow-gpu-fallback", "it runs on the processor"},
     {"--preview-features", "it has no preview features"},
-    {"--hardware-compatibility-level", "its engines do not depend on the processor"},
     {"--max-aux-streams", "it runs one layer at a time"},
     {"--quantization-flags", "it calibrates the model as it is written"},
     {"--profiling-verbosity", "its engines always describe all layers"},
-    {"--weight-streaming", "its weights are always mapped from the engine's file"},
-    {"--weight-streaming-budget", "its weights are always mapped from the engine's file"},
-    {"--runtime-platform", "its engines are the same on all platforms"},
     {"--direct-io", "it chooses layouts by itself"},
     {"--tiling-optimization-level", "it has one way of tiling"},
     {"--plugins", "libraries of plugins are made for TensorRT"},
@@ -41,7 +36,6 @@ static const struct {
     {"--mark-debug", "it cannot watch tensors of an engine"},
     {"--mark-unfused-tensors-as-debug-tensors", "it cannot watch tensors of an engine"},
     {"--load-runtime", "its engines never carry a runtime"},
-    {"--allocation-strategy", "it allocates memory for the current shapes only"},
 };
 
 pg_status pg_args_engine_refuse(const pg_args_trt *trt, pg_arena *arena)

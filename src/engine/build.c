@@ -23,13 +23,14 @@ static pg_status ones(const pg_value_info *info, pg_str input, size_t rank, cons
     return NULL;
 }
 
-static pg_status run_profile(build *b, pg_session *session, const pg_shape_profile *profile, bool largest)
+pg_status pg_engine_run_profile(const pg_graph *graph, pg_session *session, const pg_shape_profile *profile,
+                                bool largest)
 {
     pg_feed feed = {0}, outputs = {0};
     pg_status status = NULL;
     for (size_t i = 0; i < profile->count && status == NULL; i++) {
         const pg_shape_range *range = &profile->items[i];
-        status = ones(pg_engine_find_input(b->model->graph, range->input), range->input, range->rank,
+        status = ones(pg_engine_find_input(graph, range->input), range->input, range->rank,
                       largest ? range->max : range->opt, &feed);
     }
     if (status == NULL)
@@ -51,8 +52,9 @@ static bool is_one_shape(const pg_shape_profile *profile)
 /* The optimal shapes, for which weights are packed; then the largest. */
 static pg_status try_profile(build *b, pg_session *session, const pg_shape_profile *profile)
 {
-    PG_TRY(run_profile(b, session, profile, false));
-    return is_one_shape(profile) ? NULL : run_profile(b, session, profile, true);
+    const pg_graph *graph = b->model->graph;
+    PG_TRY(pg_engine_run_profile(graph, session, profile, false));
+    return is_one_shape(profile) ? NULL : pg_engine_run_profile(graph, session, profile, true);
 }
 
 static bool is_fatal(pg_status status)
@@ -110,6 +112,7 @@ pg_status pg_engine_build(const pg_model *model, const pg_build_config *config, 
     engine->level = config->level;
     engine->workspace = config->workspace;
     engine->version_compatible = config->version_compatible;
+    engine->weight_streaming = config->weight_streaming;
     build b = {.config = config, .engine = engine, .model = model};
     pg_status status = build_all(&b);
     if (status != NULL) {

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "engine/internal.h"
+#include "log/log.h"
 
 /* Below this level of --builder-optimization-level nothing is fused. */
 enum { FUSING_LEVEL = 2 };
@@ -32,6 +33,7 @@ pg_native_options pg_engine_session_options(const pg_engine *engine, const pg_na
     if (asked != NULL) {
         options.threads = asked->threads;
         options.max_loop_iterations = asked->max_loop_iterations;
+        options.max_seconds = asked->max_seconds;
     }
     options.no_optimization = engine->level < FUSING_LEVEL;
     options.forms = engine->lowered ? &engine->forms : NULL;
@@ -45,6 +47,7 @@ pg_status pg_engine_open(pg_engine *engine, const pg_native_options *asked, pg_s
         return pg_err(PG_ERR_UNSUPPORTED, "%s", engine->unusable);
     if (engine->session == NULL || engine->lent)
         return pg_session_new(engine->model, &options, out);
+    pg_session_limit(engine->session, &options);
     engine->lent = true;
     *out = engine->session;
     return NULL;
@@ -58,6 +61,25 @@ void pg_engine_close(pg_engine *engine, pg_session *session)
     }
     pg_session_observe(session, NULL);
     engine->lent = false;
+}
+
+pg_status pg_engine_reserve_room(const pg_engine *engine, pg_session *session, size_t profile)
+{
+    if (engine->reserve == PG_RESERVE_NOTHING)
+        return NULL;
+    for (size_t i = 0; i < engine->n_profiles; i++) {
+        if (engine->reserve == PG_RESERVE_PROFILE && i != profile)
+            continue;
+        pg_status status = pg_engine_run_profile(engine->model->graph, session, &engine->profiles[i], true);
+        if (pg_status_code(status) == PG_ERR_INTERRUPTED)
+            return status;
+        if (status != NULL)
+            PG_LOG_WARNING("No room could be made for profile %zu: %s.", i, pg_status_message(status));
+        pg_status_drop(status);
+    }
+    PG_LOG_INFO("Room for %llu bytes of tensors was made before the first run.",
+                (unsigned long long)pg_session_peak_bytes(session));
+    return NULL;
 }
 
 /* ---- Layers ---- */

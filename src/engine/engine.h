@@ -54,6 +54,7 @@ typedef struct pg_build_config {
     uint64_t workspace;      /* bytes of values held at once; 0 = no limit */
     bool version_compatible; /* the file has plain weights beside packed ones */
     bool portable;           /* the file has plain weights only */
+    bool weight_streaming;   /* the file has packed weights, whatever room they take */
     unsigned threads;        /* 0 = all processors */
 } pg_build_config;
 
@@ -70,6 +71,9 @@ typedef struct pg_engine_layer {
     const pg_str *inputs, *outputs; /* without weights */
 } pg_engine_layer;
 
+/* For which shapes a session makes room for its tensors before the first run. */
+typedef enum pg_reserve { PG_RESERVE_NOTHING, PG_RESERVE_PROFILE, PG_RESERVE_ALL } pg_reserve;
+
 typedef struct pg_engine pg_engine;
 struct pg_engine {
     pg_model *model; /* counted; what runs, or is made into what runs */
@@ -84,7 +88,8 @@ struct pg_engine {
         *net; /* of a build: the network after all passes, for its file; NULL: that has plain weights only */
     pg_str name, precision; /* "float16+int8" */
     unsigned level;
-    bool version_compatible;
+    bool version_compatible, weight_streaming;
+    pg_reserve reserve;
     uint64_t workspace, peak_bytes; /* limit of values; most that the largest shapes needed */
     const pg_shape_profile *profiles;
     size_t n_profiles;
@@ -103,6 +108,12 @@ void pg_engine_unref(pg_engine *engine);
  * engine's. Give it back before the engine goes. PG_ERR_UNSUPPORTED when the engine's file is for another processor. */
 PG_MUST_USE pg_status pg_engine_open(pg_engine *engine, const pg_native_options *asked, pg_session **out);
 void pg_engine_close(pg_engine *engine, pg_session *session);
+/* Room for the largest shapes, as engine->reserve says, by running them; `profile` is the one in use. */
+PG_MUST_USE pg_status pg_engine_reserve_room(const pg_engine *engine, pg_session *session, size_t profile);
+/* Sessions keep at most `budget` bytes of packed weights in memory (or the largest one, when that is more). Of a loaded
+ * engine; PG_ERR_INVALID when it was built without weight streaming. */
+PG_MUST_USE pg_status pg_engine_stream(pg_engine *engine, uint64_t budget);
+uint64_t pg_engine_packed_bytes(const pg_engine *engine); /* of a loaded engine */
 /* PG_ERR_INVALID, naming input, shape and the profile's bounds. */
 PG_MUST_USE pg_status pg_engine_check_feed(const pg_engine *engine, size_t profile, const pg_feed *feed);
 

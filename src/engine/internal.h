@@ -12,6 +12,9 @@ PG_MUST_USE pg_status pg_engine_take_profiles(pg_engine *engine, const pg_graph 
 const pg_value_info *pg_engine_find_input(const pg_graph *graph, pg_str name);
 /* How its sessions are made. */
 pg_native_options pg_engine_session_options(const pg_engine *engine, const pg_native_options *asked);
+/* Runs the optimal or the largest shapes of a profile on made-up inputs. */
+PG_MUST_USE pg_status pg_engine_run_profile(const pg_graph *graph, pg_session *session,
+                                            const pg_shape_profile *profile, bool largest);
 /* Sets engine->net from the session of a build, and freezes that, unless it would take too much room. */
 void pg_engine_lower(pg_engine *engine);
 /* Whether only packed forms stand for a weight of such a network. */

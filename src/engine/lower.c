@@ -42,7 +42,7 @@ void pg_engine_lower(pg_engine *engine)
     }
     const uint64_t plain = plain_weights(engine->model),
                    packed = packed_weights(engine->session) + plain_weights(net);
-    if (packed > plain + plain / 2 + LITTLE) {
+    if (packed > plain + plain / 2 + LITTLE && !engine->weight_streaming) {
         PG_LOG_VERBOSE("The engine keeps plain weights: packed they take %llu bytes instead of %llu.",
                        (unsigned long long)packed, (unsigned long long)plain);
         pg_model_unref(net);

@@ -56,6 +56,7 @@ void pg_engine_describe(const pg_engine *engine, const char *layout, pg_buf *out
     pg_json_field_str(&json, "precision", engine->precision);
     pg_json_field_i64(&json, "level", engine->level);
     pg_json_field_bool(&json, "version_compatible", engine->version_compatible);
+    pg_json_field_bool(&json, "weight_streaming", engine->weight_streaming);
     pg_json_field_str(&json, "layout", pg_str_c(layout));
     pg_json_field_i64(&json, "workspace", (int64_t)engine->workspace);
     pg_json_field_i64(&json, "peak_bytes", (int64_t)engine->peak_bytes);
@@ -175,6 +176,12 @@ static pg_status read_layers(const reader *r, const pg_json *root)
     return NULL;
 }
 
+static bool is_set(const pg_json *root, const char *key)
+{
+    const pg_json *value = pg_json_find(root, key);
+    return value != NULL && value->kind == PG_JSON_BOOL && value->truth;
+}
+
 static pg_status read_all(const reader *r, const pg_json *root)
 {
     pg_engine *engine = r->engine;
@@ -187,8 +194,8 @@ static pg_status read_all(const reader *r, const pg_json *root)
     PG_TRY(count(r, root, "workspace", &engine->workspace));
     PG_TRY(count(r, root, "peak_bytes", &engine->peak_bytes));
     engine->level = (unsigned)level;
-    const pg_json *compatible = pg_json_find(root, "version_compatible");
-    engine->version_compatible = compatible != NULL && compatible->kind == PG_JSON_BOOL && compatible->truth;
+    engine->version_compatible = is_set(root, "version_compatible");
+    engine->weight_streaming = is_set(root, "weight_streaming");
     PG_TRY(list(r, root, "profiles", &values));
     pg_shape_profile *profiles = PG_ARENA_ARRAY(&engine->arena, pg_shape_profile, values->count + 1);
     for (size_t p = 0; p < values->count; p++)

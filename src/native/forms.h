@@ -21,6 +21,7 @@ typedef struct pg_form {
     const void *bytes;
     uint64_t checksum;
     bool checked;
+    bool stays; /* with weight streaming: in memory after use */
 } pg_form;
 
 /* The forms of an engine's file. */

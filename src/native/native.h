@@ -65,6 +65,8 @@ pg_tactic_id pg_session_tactic(const pg_session *session, size_t layer);
 PG_MUST_USE pg_status pg_session_choose(pg_session *session, size_t layer, pg_tactic_id tactic);
 /* The layer whose error ended the last run; SIZE_MAX when there was none or it was no layer's. */
 size_t pg_session_failed_layer(const pg_session *session);
+/* Threads and limits of `options`, from the next run on. */
+void pg_session_limit(pg_session *session, const pg_native_options *options);
 /* With for_engine: from now on nodes use the forms of their weights that they have, and choose no others. */
 void pg_session_freeze(pg_session *session);
 /* The forms that it has packed; views that live as long as the session. The caller frees the array. */

@@ -151,6 +151,13 @@ pg_status pg_session_run(pg_session *session, const pg_feed *feed, pg_feed *out)
     return status;
 }
 
+void pg_session_limit(pg_session *session, const pg_native_options *options)
+{
+    session->options.threads = options->threads;
+    session->options.max_loop_iterations = options->max_loop_iterations;
+    session->options.max_seconds = options->max_seconds;
+}
+
 void pg_session_freeze(pg_session *session)
 {
     session->frozen = true;

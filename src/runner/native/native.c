@@ -41,18 +41,6 @@ static void read_metadata(native_runner *self)
 
 /* ---- Life cycle ---- */
 
-static pg_status activate(pg_runner *runner)
-{
-    native_runner *self = (native_runner *)runner;
-    if (self->engine != NULL)
-        PG_TRY(pg_engine_open(self->engine, &self->options, &self->session));
-    else
-        PG_TRY(pg_session_new(self->model, &self->options, &self->session));
-    pg_runner_set_runtime(runner, "built-in engine", "");
-    read_metadata(self);
-    return NULL;
-}
-
 static void deactivate(pg_runner *runner)
 {
     native_runner *self = (native_runner *)runner;
@@ -65,6 +53,24 @@ static void deactivate(pg_runner *runner)
     free(self->outputs);
     self->inputs = self->outputs = NULL;
     self->n_inputs = self->n_outputs = 0;
+}
+
+static pg_status activate(pg_runner *runner)
+{
+    native_runner *self = (native_runner *)runner;
+    if (self->engine != NULL)
+        PG_TRY(pg_engine_open(self->engine, &self->options, &self->session));
+    else
+        PG_TRY(pg_session_new(self->model, &self->options, &self->session));
+    pg_status status =
+        self->engine != NULL ? pg_engine_reserve_room(self->engine, self->session, self->profile) : NULL;
+    if (status != NULL) {
+        deactivate(runner);
+        return status;
+    }
+    pg_runner_set_runtime(runner, "built-in engine", "");
+    read_metadata(self);
+    return NULL;
 }
 
 static pg_io_list inputs(pg_runner *runner)
