@@ -281,7 +281,7 @@ typedef struct pg_args_trt_network {
     pg_arg_list outputs, exclude_outputs, outputs_by_type, layer_precisions, tensor_dtypes, tensor_formats;
     pg_arg_list all_tensor_formats, mark_debug;
     const char *all_tensor_dtypes;
-    bool strongly_typed, mark_unfused;
+    bool strongly_typed, mark_unfused, decomposable;
 } pg_args_trt_network;
 
 typedef struct pg_args_trt_save {

@@ -33,6 +33,7 @@ static const struct {
     {"--all-tensor-dtypes", "its engines keep the types of the model's inputs and outputs"},
     {"--tensor-formats", "it chooses layouts by itself"},
     {"--all-tensor-formats", "it chooses layouts by itself"},
+    {"--decomposable-attentions", "its networks have no attention layers"},
     {"--mark-debug", "it cannot watch tensors of an engine"},
     {"--mark-unfused-tensors-as-debug-tensors", "it cannot watch tensors of an engine"},
     {"--load-runtime", "its engines never carry a runtime"},

@@ -143,8 +143,7 @@ static const pg_option network_rows[] = {
     {"--trt-outputs-by-type", NETWORK(outputs_by_type), .help = "outputs of layers of these types"},
     {"--layer-precisions", NETWORK(layer_precisions), .syntax = PG_SYNTAX_NAMED, .metavar = "NAME:TYPE",
      .help = "precisions of layers: name:float16"},
-    {"--decomposable-attentions", .type = PG_ARG_FLAG, .missing = "attention layers of TensorRT",
-     .help = "attention layers may be decomposed"},
+    {"--decomposable-attentions", NETWORK(decomposable), .help = "attention layers may be decomposed"},
     {"--tensor-dtypes --tensor-datatypes", NETWORK(tensor_dtypes), .syntax = PG_SYNTAX_NAMED,
      .metavar = "NAME:TYPE", .help = "types of inputs and outputs: name:float16"},
     {"--all-tensor-dtypes --all-tensor-datatypes", NETWORK(all_tensor_dtypes),
@@ -426,6 +425,7 @@ static pg_status use_network(const pg_args_trt_network *args, pg_arena *arena, p
     out->all_tensor_formats = names_of(&args->all_tensor_formats);
     out->debug_tensors = names_of(&args->mark_debug);
     out->debug_unfused = args->mark_unfused;
+    out->decomposable_attentions = args->decomposable;
     PG_TRY(pairs_of("--layer-precisions", &args->layer_precisions, arena, &out->layer_precisions));
     if (out->precision_constraints != NULL && strchr(out->precision_constraints, ':') != NULL)
         use_named_constraint(arena, out);

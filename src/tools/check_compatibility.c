@@ -7,6 +7,7 @@
 #include "json/json.h"
 #include "log/log.h"
 #include "tools/tools.h"
+#include "tools/trt_engine.h"
 
 typedef struct report_args {
     const char *path;
@@ -72,12 +73,26 @@ static pg_runner *make_runner(void *context, pg_model *model, bool single_node)
     return runner;
 }
 
+/* "TensorRT-RTX 1.6.1", or NULL. */
+static const char *library_name(pg_arena *arena)
+{
+    pg_trt_found found;
+    pg_status status = pg_trt_describe(PG_TRT_AUTO, &found);
+    bool ok = status == NULL;
+    pg_status_drop(status);
+    return ok ? pg_arena_printf(arena, "%s %s", found.product, found.version) : NULL;
+}
+
 static pg_status ask(const compatibility_args *args, pg_model *model, pg_arena *arena, verdict *out)
 {
     maker context = {args, out->name};
     bool is_onnxrt = strcmp(out->name, "onnxrt") == 0;
     pg_lint_engine engine = {is_onnxrt ? PG_LINT_ONNXRUNTIME : PG_LINT_NATIVE, &context, make_runner, NULL};
+    if (strcmp(out->name, "trt") == 0)
+        engine = tools_trt_engine();
     pg_status status = pg_support_check(model, &engine, arena, &out->support);
+    if (engine.accepts != NULL && out->support.runtime == NULL)
+        out->support.runtime = library_name(arena);
     pg_code code = pg_status_code(status);
     if (status == NULL || code == PG_ERR_INTERRUPTED || code == PG_ERR_NO_MEMORY)
         return status;
@@ -206,11 +221,6 @@ static pg_status run(void *values, pg_arena *arena)
     pg_model *model = NULL;
     if (names->count == 0)
         return pg_err(PG_ERR_INVALID, "no runtime to check for: name one or more, like --onnxrt --native");
-    for (size_t i = 0; i < names->count; i++)
-        if (strcmp(names->items[i], "trt") == 0)
-            return pg_err(
-                PG_ERR_UNSUPPORTED,
-                "option '--trt' is not available here: telling what TensorRT accepts needs TensorRT");
     if (args->report.path != NULL)
         PG_TRY_CTX(pg_file_check_writable(args->report.path), "option '--output'");
     if (!PG_LOG_ENABLED(PG_VERBOSE)) /* each node is a session of its own */
@@ -225,7 +235,8 @@ const pg_command pg_command_check_compatibility = {
     .name = "compatibility",
     .summary = "Check that runtimes can load a model.",
     .description =
-        "Loads the model with each runtime named, without running it; the status is 1 when one of them "
+        "Loads the model with each runtime named (--trt: parses it with TensorRT), without running it; the "
+        "status is 1 when one of them "
         "refuses it. Then each node is tried alone, and those that the runtime cannot run are told with "
         "their operator, opset and the runtime's reason.",
     .examples = "polygraphy check compatibility model.onnx --onnxrt --native -o report.json",

@@ -83,6 +83,17 @@ class Network(rtx.RtxCase):
             self.assertIn(f"        {line}\n", out)
         self.assertNotIn("[W]", out)
 
+    def test_decomposable_attentions(self):
+        """ONNX's Attention is an attention of the library from opset 23 on."""
+        names = ["q", "k", "v"]
+        self.save("a.onnx", cli.model([cli.node("Attention", names, ["y"], "n_att")], [cli.value_info(name, [1, 4, 16, 32]) for name in names],
+                                      [cli.value_info("y", [1, 4, 16, 32])], opset=23))
+        words = ("inspect", "model", "--display-as", "trt", "--decomposable-attentions")
+        self.assertIn("[I] 1 attention(s) may be decomposed.\n", self.rtx_run(*words, "a.onnx").out)
+        self.assertIn("[W] Option: --decomposable-attentions does nothing: the network has no attention layers.\n",
+                      self.rtx_run(*words, "m.onnx").out)
+        self.assertIn("        n_att_AttentionInput.attention = n_att\n", self.rtx_run(*words, "a.onnx", "--show", "layers", "attrs").out)
+
     def test_counts_only(self):
         out = self.rtx_run("inspect", "model", "m.onnx", "--display-as", "trt").out
         self.assertRegex(out, r"---- \d+ Layer\(s\) ----\n$")

@@ -35,6 +35,8 @@ METHODS = {
         get_capability=getComputeCapability set_quantization_flag=setQuantizationFlag set_calibrator=setInt8Calibrator
         set_calibration_profile=setCalibrationProfile set_selector=setAlgorithmSelector
         clear_quantization_flag=clearQuantizationFlag""",
+    ("VAttentionBoundaryLayer", "boundary"): "attention=getAttention",
+    ("VAttention", "attention"): "set_decomposable=setDecomposable get_decomposable=getDecomposable",
     ("VAlgorithmContext", "choice"): "name=getName n_inputs=getNbInputs n_outputs=getNbOutputs",
     ("VAlgorithm", "algorithm"): "variant=getAlgorithmVariant info=getAlgorithmIOInfoByIndex",
     ("VAlgorithmVariant", "variant"): "implementation=getImplementation tactic=getTactic",

@@ -161,6 +161,9 @@ enum { TRT_DEVICE_GPU, TRT_DEVICE_DLA };
     X(IMPL, layer_set_precision, void, (void *self, int32_t dtype), 10, -1, 10, -1)                          \
     X(OWN, activation_type, int32_t, (void *self), 3, 3, 3, 3)                                               \
     X(OWN, pooling_type, int32_t, (void *self), 3, 3, 3, 3)                                                  \
+    X(OWN, boundary_attention, trt_object *, (void *self), 2, 2, 2, 2)                                       \
+    X(IMPL, attention_set_decomposable, bool, (void *self, bool on), 15, 15, 15, 15)                         \
+    X(IMPL, attention_get_decomposable, bool, (void *self), 16, 16, 16, 16)                                  \
     X(IMPL, runtime_deserialize, trt_object *, (void *self, const void *bytes, size_t size), 3, 3, 3, 3)     \
     X(IMPL, runtime_set_dla_core, void, (void *self, int32_t core), 5, 4, 5, 4)                              \
     X(IMPL, runtime_set_error_recorder, void, (void *self, void *recorder), 9, 8, 9, 8)                      \

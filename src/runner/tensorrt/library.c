@@ -166,7 +166,7 @@ pg_status pg_trt_describe(pg_trt_choice choice, pg_trt_found *out)
 {
     pg_trt *trt;
     PG_TRY(pg_trt_get(choice, &trt));
-    *out = (pg_trt_found){trt->version, trt->core.path, trt->parser.handle != NULL};
+    *out = (pg_trt_found){trt->product, trt->version, trt->core.path, trt->parser.handle != NULL};
     return NULL;
 }
 

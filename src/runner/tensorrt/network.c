@@ -241,6 +241,29 @@ static pg_status set_layer_precisions(pg_trt_network *self, const pg_trt_pairs *
     return NULL;
 }
 
+/* An attention is behind its first layer. */
+static pg_status make_attentions_decomposable(pg_trt_network *self)
+{
+    pg_trt *trt = self->trt;
+    int type = trt_enum_value(trt->family, TRT_LAYER_TYPE, PG_STR("ATTENTION_INPUT")), found = 0;
+    for (int32_t i = 0; i < TRT_CALL(trt, network_n_layers, self->network); i++) {
+        trt_object *layer = TRT_CALL(trt, network_layer, self->network, i);
+        if (TRT_CALL(trt, layer_type, layer) != type)
+            continue;
+        trt_object *attention = TRT_CALL(trt, boundary_attention, layer);
+        found++;
+        if (attention == NULL || !TRT_CALL(trt, attention_set_decomposable, attention, true) ||
+            !TRT_CALL(trt, attention_get_decomposable, attention))
+            return pg_trt_failed(trt, "let an attention be decomposed");
+    }
+    if (found == 0)
+        PG_LOG_WARNING(
+            "Option: --decomposable-attentions does nothing: the network has no attention layers.");
+    else
+        PG_LOG_INFO("%d attention(s) may be decomposed.", found);
+    return NULL;
+}
+
 static pg_status mark_debug_tensors(pg_trt_network *self, const pg_trt_options *options)
 {
     for (size_t i = 0; i < options->debug_tensors.count; i++) {
@@ -272,8 +295,7 @@ static pg_status refine(pg_trt_network *self, const pg_trt_options *options)
     if (!pg_trt_is_strongly_typed(self->trt) && !options->strongly_typed) /* else they are in the model */
         PG_TRY(set_layer_precisions(self, &options->layer_precisions));
     if (options->decomposable_attentions)
-        return pg_err(PG_ERR_UNSUPPORTED,
-                      "option '--decomposable-attentions' is not available in this version");
+        PG_TRY(make_attentions_decomposable(self));
     return mark_debug_tensors(self, options);
 }
 

@@ -23,7 +23,7 @@ typedef enum pg_trt_choice {
 PG_MUST_USE pg_status pg_trt_find(pg_trt_choice choice);
 
 typedef struct pg_trt_found {
-    const char *version, *path; /* live as long as the process */
+    const char *product, *version, *path; /* live as long as the process */
     bool has_parser;
 } pg_trt_found;
 /* Loads the library and tells what it is. One per process: a second choice that finds another library is
