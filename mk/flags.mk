@@ -44,6 +44,6 @@ endif
 ifeq ($(PROFILE),fuzz)
 $(OUT)/obj/native/simd/avx2.o $(OUT)/obj/native/simd/avx512.o: CFLAGS := $(filter-out -fsanitize=%,$(CFLAGS)) \
 	-fsanitize=address -mllvm -asan-instrumentation-with-call-threshold=0
-$(OUT)/obj/native/simd/avx2.o: CFLAGS += -mavx2 -mfma
+$(OUT)/obj/native/simd/avx2.o: CFLAGS += -mavx2 -mfma -mf16c
 $(OUT)/obj/native/simd/avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16 -mfma
 endif

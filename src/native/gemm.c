@@ -1,6 +1,7 @@
 #include "native/gemm.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -16,6 +17,7 @@ enum {
     MIN_WORK = 512 * 1024,         /* multiplications worth a thread */
     MIN_PACKED = 64 * 1024,        /* elements to pack worth a thread */
     MOST_TAPS_PER_BLOCK = 64 * 16, /* pointers kept on the stack per block */
+    MOST_NARROW = 8,               /* columns that pg_gemm_is_narrow allows: half of the widest vector */
 };
 
 static size_t lanes_of(const pg_simd *simd, pg_dtype dtype)
@@ -323,7 +325,8 @@ void pg_act_apply(pg_dtype dtype, pg_act act, const void *x, void *y, size_t cou
 typedef struct rows_job {
     const pg_gemm_rows *g;
     const pg_simd *simd;
-    size_t lanes, vectors, panels, size, out_size; /* of an element of B and of C */
+    size_t lanes, vectors, panels;
+    size_t size, sum_size, out_size; /* of an element of B, of a sum (as bias and slopes) and of C */
     pg_dtype out;
     size_t block_rows, panel_groups, panels_per_group;
     size_t k_offset, k_total; /* which rows of packed B, of how many */
@@ -337,7 +340,7 @@ typedef struct rows_job {
 static void after_tile(const rows_job *job, const pg_tile *tile)
 {
     for (size_t r = 0; r < tile->mr; r++) {
-        char *row = (char *)tile->c + r * tile->ldc * job->out_size;
+        char *row = (char *)tile->c + r * tile->ldc * job->sum_size;
         pg_act_apply(job->out, job->rest, row, row, tile->cols);
     }
 }
@@ -371,6 +374,33 @@ static void sum_rows(const pg_gemm_rows *g, const void *const *rows, size_t coun
     }
 }
 
+/* A tile whose results, and addend, have a half type: by way of float32. The next tile's addend, if there is one,
+ * comes into the cache meanwhile. */
+static void run_half_tile(const rows_job *job, tile_function run_tile, pg_tile *tile, const void *next_add)
+{
+    enum { WIDTH = PG_TILE_MAX_VECTORS * 16, LINE = 32 };
+    _Alignas(64) float results[PG_TILE_MAX_ROWS * WIDTH], addend[PG_TILE_MAX_ROWS * WIDTH];
+    const pg_dtype half = job->g->half;
+    uint16_t *c = tile->c;
+    if (tile->add != NULL) {
+        job->simd->widen_rows(half, tile->add, tile->ld_add, addend, WIDTH, tile->mr, tile->cols);
+        tile->add = addend;
+        tile->ld_add = WIDTH;
+    }
+    tile->c = results;
+    tile->ldc = WIDTH;
+    if (next_add != NULL)
+        for (size_t r = 0; r < tile->mr; r++)
+            for (size_t j = 0; j < tile->cols; j += LINE)
+                __builtin_prefetch((const uint16_t *)next_add + r * job->g->ld_add + j);
+    run_tile(tile);
+    if (pg_act_is_set(job->rest))
+        after_tile(job, tile);
+    job->simd->round_rows(half, results, WIDTH, c, job->g->ldc, tile->mr, tile->cols);
+    tile->ldc = job->g->ldc;
+    tile->ld_add = job->g->ld_add;
+}
+
 /* The results [first, last) of one block, panels [panel_begin, panel_end). */
 static void run_block(const rows_job *job, size_t first, size_t last, size_t panel_begin, size_t panel_end)
 {
@@ -395,11 +425,11 @@ static void run_block(const rows_job *job, size_t first, size_t last, size_t pan
             .ldb = area.width,
             .ldc = g->ldc,
             .cols = PG_MIN(area.width, g->n - area.first),
-            .bias = at(g->bias, area.first, job->out_size),
+            .bias = at(g->bias, area.first, job->sum_size),
             .i8 = g->i8,
             .first_column = area.first,
             .ld_add = g->ld_add,
-            .slopes = at(job->slopes, area.first, job->out_size),
+            .slopes = at(job->slopes, area.first, job->sum_size),
             .lo = job->lo,
             .hi = job->hi,
             .swish = job->swish,
@@ -412,11 +442,41 @@ static void run_block(const rows_job *job, size_t first, size_t last, size_t pan
             tile.c = (char *)g->c + (r * g->ldc + area.first) * job->out_size;
             tile.add = at(g->add, r * g->ld_add + area.first, job->out_size);
             tile.row_sums = sums + (r - first);
+            if (g->half != PG_UNDEFINED) {
+                const size_t next = r + 2 * max_rows <= last ? max_rows : 0;
+                run_half_tile(job, run_tile, &tile, next > 0 ? at(tile.add, next * g->ld_add, 2) : NULL);
+                continue;
+            }
             run_tile(&tile);
             if (pg_act_is_set(job->rest))
                 after_tile(job, &tile);
         }
     }
+}
+
+/* True when rows lie together, so that one call does several. */
+static bool acts_on_blocks(const pg_gemm_rows *g)
+{
+    return g->ldc == g->n && g->act.kind != PG_ACT_PRELU && g->half == PG_UNDEFINED;
+}
+
+/* Bias, addend and activation of one row of few results. */
+static void finish_narrow_row(const rows_job *job, size_t row, float *sums)
+{
+    const pg_gemm_rows *g = job->g;
+    const float *bias = g->bias;
+    float addend[MOST_NARROW], *y = g->half != PG_UNDEFINED ? sums : (float *)g->c + row * g->ldc;
+    const float *add = g->add != NULL ? addend : NULL;
+    if (add != NULL && g->half != PG_UNDEFINED)
+        job->simd->widen_rows(g->half, (const uint16_t *)g->add + row * g->ld_add, 0, addend, 0, 1, g->n);
+    else if (add != NULL)
+        add = (const float *)g->add + row * g->ld_add;
+    for (size_t j = 0; j < g->n; j++)
+        y[j] = sums[j] + (bias != NULL ? bias[j] : 0) + (add != NULL ? add[j] : 0);
+    if (pg_act_is_set(g->act) && !acts_on_blocks(g))
+        pg_act_apply(PG_F32, g->act, y, y, g->n);
+    if (g->half != PG_UNDEFINED)
+        job->simd->round_rows(g->half, y, 0, (uint16_t *)g->c + row * g->ldc, 0, 1, g->n);
 }
 
 /* The same for few columns. */
@@ -425,10 +485,9 @@ static void run_narrow_block(const rows_job *job, size_t first, size_t last)
     const pg_gemm_rows *g = job->g;
     const size_t max_rows = job->simd->max_rows;
     const void *rows[PG_GEMM_MAX_TAPS * PG_TILE_MAX_ROWS];
-    const float *bias = g->bias;
     for (size_t r = first; r < last; r += max_rows) {
         pg_dots dots = {.taps = g->taps, .depth = g->depth, .m = PG_MIN(max_rows, last - r), .n = g->n};
-        float sums[PG_TILE_MAX_ROWS * 64];
+        float sums[PG_TILE_MAX_ROWS * MOST_NARROW];
         g->fill(g->context, r, dots.m, rows);
         dots.rows = (const float *const *)rows;
         dots.b = (const float *)g->b + job->k_offset;
@@ -436,20 +495,11 @@ static void run_narrow_block(const rows_job *job, size_t first, size_t last)
         dots.c = sums;
         dots.ldc = g->n;
         job->simd->dots_f32(&dots);
-        for (size_t i = 0; i < dots.m; i++) {
-            float *c = (float *)g->c + (r + i) * g->ldc;
-            const float *add = g->add != NULL ? (const float *)g->add + (r + i) * g->ld_add : NULL;
-            for (size_t j = 0; j < g->n; j++)
-                c[j] = sums[i * g->n + j] + (bias != NULL ? bias[j] : 0) + (add != NULL ? add[j] : 0);
-        }
-        if (!pg_act_is_set(g->act))
-            continue;
-        if (g->ldc == g->n && g->act.kind != PG_ACT_PRELU)
-            pg_act_apply(PG_F32, g->act, (float *)g->c + r * g->n, (float *)g->c + r * g->n, dots.m * g->n);
-        else
-            for (size_t i = 0; i < dots.m; i++)
-                pg_act_apply(PG_F32, g->act, (float *)g->c + (r + i) * g->ldc,
-                             (float *)g->c + (r + i) * g->ldc, g->n);
+        for (size_t i = 0; i < dots.m; i++)
+            finish_narrow_row(job, r + i, sums + i * g->n);
+        float *block = (float *)g->c + r * g->ldc;
+        if (pg_act_is_set(g->act) && acts_on_blocks(g))
+            pg_act_apply(PG_F32, g->act, block, block, dots.m * g->n);
     }
 }
 
@@ -517,22 +567,42 @@ static void fill_without_product(const pg_gemm_rows *g, size_t size)
     }
 }
 
+/* The same with results, and an addend, of a half type. */
+static void fill_halves(const pg_gemm_rows *g)
+{
+    float *row = pg_calloc(2 * g->n, sizeof *row), *add = row + g->n;
+    for (size_t r = 0; r < g->m; r++) {
+        if (g->add != NULL)
+            pg_simd_best()->widen_rows(g->half, (const uint16_t *)g->add + r * g->ld_add, 0, add, 0, 1, g->n);
+        const pg_gemm_rows wide = {
+            .m = 1, .n = g->n, .c = row, .bias = g->bias, .add = g->add != NULL ? add : NULL, .act = g->act};
+        fill_without_product(&wide, sizeof *row);
+        pg_simd_best()->round_rows(g->half, row, 0, (uint16_t *)g->c + r * g->ldc, 0, 1, g->n);
+    }
+    free(row);
+}
+
 static void run_part(const pg_gemm_rows *g, size_t k_offset, size_t k_total)
 {
-    const size_t size = size_of(g->dtype), out_size = g->i8 != NULL ? pg_gemm_i8_size(g->i8->dtype)
-                                                      : size == 8   ? 8
-                                                                    : 4;
+    const size_t size = size_of(g->dtype), sum_size = size == 8 ? 8 : 4;
+    const size_t out_size = g->i8 != NULL             ? pg_gemm_i8_size(g->i8->dtype)
+                            : g->half != PG_UNDEFINED ? 2
+                                                      : sum_size;
     if (g->m == 0 || g->n == 0)
         return;
     if ((g->taps == 0 || g->depth == 0) && g->i8 == NULL) {
-        fill_without_product(g, out_size);
+        if (g->half != PG_UNDEFINED)
+            fill_halves(g);
+        else
+            fill_without_product(g, out_size);
         return;
     }
     if (g->taps > PG_GEMM_MAX_TAPS)
         PG_BUG("%zu kernel positions in one product", g->taps);
     const pg_simd *simd = pg_simd_best();
     const size_t lanes = lanes_of(simd, g->dtype);
-    rows_job job = {.g = g, .simd = simd, .lanes = lanes, .size = size, .out_size = out_size};
+    rows_job job = {
+        .g = g, .simd = simd, .lanes = lanes, .size = size, .sum_size = sum_size, .out_size = out_size};
     job.out = g->i8 != NULL ? g->i8->dtype : g->dtype == PG_BF16 ? PG_F32 : g->dtype;
     job.k_offset = k_offset;
     job.k_total = k_total;
@@ -583,9 +653,10 @@ void pg_gemm_run(const pg_gemm *g)
     const size_t size = size_of(g->dtype), steps = steps_of(g->dtype);
     plain_rows plain = {g->a, g->lda * size};
     pg_gemm_rows rows = {g->dtype, g->m,   g->n,    1,      g->k,      fill_plain, &plain, g->b,
-                         g->c,     g->ldc, g->bias, g->add, g->ld_add, g->act,     g->i8};
+                         g->c,     g->ldc, g->bias, g->add, g->ld_add, g->act,     g->i8,  g->half};
     const size_t total = padded_depth(g->dtype, 1, g->k);
-    const size_t parts = g->m == 1 || g->i8 != NULL ? 1 : (g->k + MOST_DEPTH / 2) / MOST_DEPTH;
+    const size_t parts =
+        g->m == 1 || g->i8 != NULL || g->half != PG_UNDEFINED ? 1 : (g->k + MOST_DEPTH / 2) / MOST_DEPTH;
     if (parts <= 1) {
         run_part(&rows, 0, total);
         return;

@@ -46,6 +46,9 @@ typedef struct pg_gemm {
     size_t ld_add;
     pg_act act;
     const pg_i8_result *i8; /* of 8-bit products only */
+    /* PG_F16 or PG_BF16: the type of c and add where sums are float32; PG_UNDEFINED: they have the type of the
+     * sums. k is then not cut, for what one part rounded the next would add to. */
+    pg_dtype half;
 } pg_gemm;
 void pg_gemm_run(const pg_gemm *gemm);
 
@@ -65,6 +68,7 @@ typedef struct pg_gemm_rows {
     size_t ld_add;
     pg_act act;
     const pg_i8_result *i8;
+    pg_dtype half;
 } pg_gemm_rows;
 /* The pointers live on the stack, so taps are at most: */
 enum { PG_GEMM_MAX_TAPS = 512 };

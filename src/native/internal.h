@@ -220,6 +220,10 @@ void pg_pool_forget_peak(pg_pool *pool);
 
 /* Row-major copy of a channels-last tensor, and back. */
 PG_MUST_USE pg_status pg_layout_convert(pg_session *session, pg_tensor *tensor, pg_layout layout);
+/* A tensor in another type, as pg_tensor_cast has it; between float32 and 16 bits in the session's memory. */
+PG_MUST_USE pg_status pg_session_cast(pg_session *session, const pg_tensor *in, pg_dtype to, pg_tensor *out);
+/* The elements alone, between float32 and 16 bits, into a tensor of as many. */
+void pg_halves_convert(const pg_tensor *from, const pg_tensor *to);
 /* Memory for a tensor from the session's pool. */
 PG_MUST_USE pg_status pg_session_tensor(pg_session *session, pg_tensor *out, pg_dtype dtype, size_t rank,
                                         const int64_t *dims);

@@ -48,6 +48,10 @@ enum pg_kernel_flags {
     PG_KERNEL_PACKS_3 = 128,
     /* `run` says what it does to each element when op->element is set (native/ops/element.h). */
     PG_KERNEL_BY_ELEMENT = 256,
+    /* Beside PG_KERNEL_HALF_VIA_F32: input 0, or 3, comes as it is when it is float16 or bfloat16, and an output may
+     * have its type; a float32 output is rounded as ever. */
+    PG_KERNEL_HALF_0 = 512,
+    PG_KERNEL_HALF_3 = 1024,
 };
 static inline unsigned pg_kernel_packs(size_t input)
 {

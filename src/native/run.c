@@ -1,6 +1,8 @@
 /* Executing a plan. */
 #include "native/internal.h"
 
+#include <limits.h>
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
@@ -29,7 +31,7 @@ static pg_status convert_outputs(pg_op *op, pg_dtype from, pg_dtype to, unsigned
             op->out[i].tensor.dtype != from)
             continue;
         pg_tensor converted;
-        PG_TRY(pg_tensor_cast(&op->out[i].tensor, to, NULL, &converted));
+        PG_TRY(pg_session_cast(op->session, &op->out[i].tensor, to, &converted));
         pg_op_out_value(op, i, pg_value_of_tensor(converted));
     }
     return NULL;
@@ -45,11 +47,31 @@ static pg_status make_row_major(pg_op *op)
     return NULL;
 }
 
+/* Whether input i is to be float32 for the kernel: chosen, and not one that it reads in a half type. */
+static bool is_widened(const pg_plan_node *node, size_t i, bool (*chosen)(pg_dtype))
+{
+    const pg_tensor *tensor = pg_op_in(&node->op, i);
+    const unsigned flags = node->kernel->flags;
+    if (tensor == NULL || !chosen(tensor->dtype))
+        return false;
+    const bool as_it_is =
+        (i == 0 && (flags & PG_KERNEL_HALF_0) != 0) || (i == 3 && (flags & PG_KERNEL_HALF_3) != 0);
+    return !as_it_is || (tensor->dtype != PG_F16 && tensor->dtype != PG_BF16);
+}
+
 /* Runs the kernel on float32 copies of the inputs that `chosen` picks, and converts its float32 outputs to
  * `result`. */
 static pg_status run_in_f32(pg_plan_node *node, bool (*chosen)(pg_dtype), pg_dtype result)
 {
     pg_op *op = &node->op;
+    const unsigned kept = result == PG_F64 ? 0 : UINT_MAX;
+    bool any = false;
+    for (size_t i = 0; i < op->n_in; i++)
+        any = any || is_widened(node, i, chosen);
+    if (!any) {
+        PG_TRY(node->kernel->run(op));
+        return convert_outputs(op, PG_F32, result, kept & op->f32_outputs);
+    }
     pg_value **inputs = op->in;
     const uint8_t *flags = op->in_flags;
     pg_value *copies = pg_calloc(op->n_in, sizeof *copies);
@@ -59,11 +81,10 @@ static pg_status run_in_f32(pg_plan_node *node, bool (*chosen)(pg_dtype), pg_dty
     for (size_t i = 0; i < op->n_in; i++) {
         pointers[i] = inputs[i];
         copy_flags[i] = flags[i];
-        const pg_tensor *tensor = pg_op_in(op, i);
-        if (tensor == NULL || !chosen(tensor->dtype))
+        if (!is_widened(node, i, chosen))
             continue;
         pg_tensor copy;
-        PG_TRY_GOTO(status, pg_tensor_cast(tensor, PG_F32, NULL, &copy));
+        PG_TRY_GOTO(status, pg_session_cast(op->session, pg_op_in(op, i), PG_F32, &copy));
         copies[i] = pg_value_of_tensor(copy);
         pointers[i] = &copies[i];
         copy_flags[i] = PG_IN_LAST_USE;
@@ -72,7 +93,7 @@ static pg_status run_in_f32(pg_plan_node *node, bool (*chosen)(pg_dtype), pg_dty
     op->in_flags = copy_flags;
     status = node->kernel->run(op);
     if (status == NULL)
-        status = convert_outputs(op, PG_F32, result, result == PG_F64 ? 0 : op->f32_outputs);
+        status = convert_outputs(op, PG_F32, result, kept & op->f32_outputs);
 done:
     op->in = inputs;
     op->in_flags = flags;

@@ -1,4 +1,5 @@
 /* Cast, CastLike and BitCast. */
+#include "native/internal.h"
 #include "native/ops/element.h"
 #include "native/ops/simd.h"
 
@@ -49,7 +50,9 @@ static pg_status cast_to(pg_op *op, pg_dtype to)
         *op->element = pg_element_cast(pg_op_in(op, 0)->dtype, to, &options);
         return NULL;
     }
-    pg_status status = pg_tensor_cast(pg_op_in(op, 0), to, &options, &y);
+    const pg_tensor *x = pg_op_in(op, 0);
+    pg_status status = pg_is_half(x->dtype) && to == PG_F32 ? pg_session_cast(op->session, x, to, &y)
+                                                            : pg_tensor_cast(x, to, &options, &y);
     if (status == NULL) {
         pg_op_out_value(op, 0, pg_value_of_tensor(y));
         return NULL;

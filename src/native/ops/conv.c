@@ -225,14 +225,15 @@ static pg_status check_shapes(const pg_op *op, const pg_tensor *x, const pg_tens
     if ((uint64_t)x->dims[1] != (uint64_t)weights->groups * weights->in_per_group)
         return pg_op_err(op, PG_ERR_INVALID, "the input has %lld channels, the weights take %llu",
                          (long long)x->dims[1], (unsigned long long)weights->groups * weights->in_per_group);
-    if (bias != NULL && (bias->dtype != x->dtype || pg_tensor_count(bias) != weights->out_channels))
+    if (bias != NULL &&
+        (bias->dtype != nn_sum_type(x->dtype) || pg_tensor_count(bias) != weights->out_channels))
         return pg_op_err(op, PG_ERR_INVALID, "the bias does not have %zu elements of the input's type",
                          weights->out_channels);
     return NULL;
 }
 
-/* Input 3 of FusedConv, in the layout of the result; *fits is false when its shape is another one. */
-static pg_status addend(pg_op *op, size_t rank, const int64_t *dims, const void **out, bool *fits)
+/* Input 3 of FusedConv; *fits is false when its shape is not the result's. */
+static pg_status find_addend(pg_op *op, size_t rank, const int64_t *dims, const pg_tensor **out, bool *fits)
 {
     const pg_tensor *add = pg_op_in(op, 3);
     *out = NULL;
@@ -242,64 +243,75 @@ static pg_status addend(pg_op *op, size_t rank, const int64_t *dims, const void 
     if (add->dtype != pg_op_in(op, 0)->dtype)
         return pg_op_bad_type(op, 3);
     *fits = add->rank == rank && memcmp(add->dims, dims, rank * sizeof *dims) == 0;
-    if (!*fits)
-        return NULL;
-    PG_TRY(nn_layout(op, 3, PG_CHANNELS_LAST, &add));
-    *out = add->data;
-    return NULL;
+    return *fits ? nn_layout(op, 3, PG_CHANNELS_LAST, out) : NULL;
 }
 
 /* Input 4 of FusedConv, for its activation PRelu. */
 static pg_status slopes(const pg_op *op, const conv_weights *weights, pg_act *act)
 {
     const pg_tensor *t = pg_op_in(op, 4);
-    if (t == NULL || t->dtype != pg_op_in(op, 0)->dtype || pg_tensor_count(t) != weights->out_channels ||
-        weights->groups != 1 || t->layout != PG_ROW_MAJOR)
+    if (t == NULL || t->dtype != nn_sum_type(pg_op_in(op, 0)->dtype) ||
+        pg_tensor_count(t) != weights->out_channels || weights->groups != 1 || t->layout != PG_ROW_MAJOR)
         return pg_op_err(op, PG_ERR_INVALID, "there are no %zu slopes for its PRelu", weights->out_channels);
     act->slopes = t->data;
     return NULL;
 }
 
-/* The input in bfloat16 where the product wants that. */
-static pg_status halve_input(pg_op *op, conv_job *job, pg_tensor *room)
+/* What run_conv decides about one run. */
+typedef struct conv_choice {
+    bool onednn, fits; /* fits: the addend, if any, has the result's shape */
+    const conv_winograd *winograd;
+    const pg_tensor *add;
+} conv_choice;
+
+/* The loops over products read and write half types themselves; the others see float32. */
+static bool writes_halves(const conv_choice *c, const conv_job *job)
 {
-    const uint64_t count = pg_tensor_count(job->x);
-    if (job->weights->dtype != PG_BF16)
+    return nn_is_half(job->x->dtype) && !c->onednn && c->winograd == NULL && c->fits &&
+           job->weights->way != CONV_DEPTHWISE;
+}
+
+/* Input and addend in the types that the chosen loops take. */
+static pg_status convert_operands(pg_op *op, const conv_choice *c, conv_job *job, pg_tensor *x,
+                                  pg_tensor *add)
+{
+    const bool plain = !c->onednn && c->winograd == NULL;
+    const pg_dtype wanted = plain ? job->weights->dtype : nn_sum_type(job->x->dtype);
+    PG_TRY(nn_as(op, job->x, wanted, x, &job->x));
+    job->add = NULL;
+    if (c->add == NULL)
         return NULL;
-    *room = *job->x;
-    room->dtype = PG_BF16;
-    PG_TRY(pg_op_scratch(op, (count + 1) * sizeof(uint16_t), &room->data));
-    pg_gemm_halves(job->x->data, room->data, count);
-    job->x = room;
+    const pg_tensor *found;
+    PG_TRY(
+        nn_as(op, c->add, job->half != PG_UNDEFINED ? job->half : nn_sum_type(c->add->dtype), add, &found));
+    job->add = found->data;
     return NULL;
 }
 
 static pg_status run_sums(pg_op *op, conv_job *job)
 {
-    pg_tensor halves;
-    PG_TRY(halve_input(op, job, &halves));
+    pg_tensor room;
+    PG_TRY(nn_as(op, job->x, job->weights->dtype, &room, &job->x));
     return conv_run(op, job);
 }
 
-/* With constant weights, by the tactic that is chosen. `act` is the node's activation, which comes later when the
- * addend is broadcast. */
-static pg_status run_packed(pg_op *op, conv_state *state, const pg_tensor *w, conv_job *job, pg_act act)
+static pg_status run_onednn(pg_op *op, conv_state *state, const pg_tensor *w, conv_job *job)
 {
     bool done = false;
-    const conv_winograd *winograd;
-    if (state->use_onednn && act.kind != PG_ACT_PRELU && pg_tensor_count(&op->out[0].tensor) > 0) {
-        op->used = PG_TACTIC_ONEDNN;
-        PG_TRY(conv_onednn_run(&state->onednn, job, w, state->scale, &done));
-        if (done)
-            return NULL;
-        op->used = tactic_of(state->weights.way);
-        op->offers &= ~PG_TACTIC_BIT(PG_TACTIC_ONEDNN);
-    }
-    PG_TRY(choose_form(op, state, w, job, &winograd));
-    if (winograd == NULL)
-        return run_sums(op, job);
+    op->used = PG_TACTIC_ONEDNN;
+    PG_TRY(conv_onednn_run(&state->onednn, job, w, state->scale, &done));
+    if (done)
+        return NULL;
+    op->used = tactic_of(state->weights.way);
+    op->offers &= ~PG_TACTIC_BIT(PG_TACTIC_ONEDNN);
+    PG_TRY(pack(op, state, w, &job->packed));
+    return run_sums(op, job);
+}
+
+static pg_status run_winograd(pg_op *op, const conv_winograd *winograd, const conv_job *job)
+{
     op->used = PG_TACTIC_WINOGRAD;
-    conv_weights wide = wide_weights(&state->weights, PG_F32);
+    conv_weights wide = wide_weights(job->weights, PG_F32);
     conv_job wide_job = *job;
     wide_job.weights = &wide;
     return conv_winograd_run(op, winograd, &wide_job);
@@ -307,7 +319,7 @@ static pg_status run_packed(pg_op *op, conv_state *state, const pg_tensor *w, co
 
 static pg_status run_conv(pg_op *op)
 {
-    PG_TRY(nn_need_floats(op, 2));
+    PG_TRY(nn_need_product(op));
     const pg_tensor *x = pg_op_in(op, 0), *w = pg_op_in(op, 1), *bias = pg_op_in(op, 2);
     conv_weights now;
     conv_state *state = op->state;
@@ -318,7 +330,8 @@ static pg_status run_conv(pg_op *op)
     if (state == NULL)
         PG_TRY(pack_now(op, w, &now, &packed));
     PG_TRY(check_shapes(op, x, w, bias, weights));
-    conv_job job = {.weights = weights, .packed = packed, .bias = bias != NULL ? bias->data : NULL};
+    conv_job job = {.weights = weights, .packed = packed, .x = x, .bias = bias != NULL ? bias->data : NULL};
+    conv_choice choice = {0};
     const size_t n = x->rank - 2u;
     PG_TRY(nn_window_read(op, n, weights->kernel + NN_SPATIAL - n, &job.window));
     nn_spatial(x, job.in);
@@ -326,30 +339,37 @@ static pg_status run_conv(pg_op *op)
     PG_TRY(nn_activation(op, &job.act));
     int64_t dims[2 + NN_SPATIAL];
     const size_t rank = nn_dims(x->dims[0], w->dims[0], n, job.out, dims);
-    bool fits;
-    PG_TRY(addend(op, rank, dims, &job.add, &fits));
+    PG_TRY(find_addend(op, rank, dims, &choice.add, &choice.fits));
     if (job.act.kind == PG_ACT_PRELU)
         PG_TRY(slopes(op, weights, &job.act));
     const pg_act act = job.act;
-    if (!fits)
+    if (!choice.fits)
         job.act = pg_act_none();
-    pg_tensor *y;
-    PG_TRY(nn_out_channels_last(op, fits ? 0 : op->n_out, x->dtype, rank, dims, &y));
-    if (weights->way != CONV_BY_GATHERING || (state != NULL && state->use_onednn))
-        PG_TRY(nn_layout(op, 0, PG_CHANNELS_LAST, &x));
-    job.x = x;
-    job.y = y->data;
+    choice.onednn =
+        state != NULL && state->use_onednn && act.kind != PG_ACT_PRELU && !nn_is_empty(rank, dims);
     if (state != NULL)
         pg_op_offer(op, offers(state, &job, act), tactic_of(weights->way));
-    PG_TRY(state != NULL ? run_packed(op, state, w, &job, act) : run_sums(op, &job));
-    return fits ? NULL : nn_add_broadcast(op, 0, 3, act);
+    if (state != NULL && !choice.onednn)
+        PG_TRY(choose_form(op, state, w, &job, &choice.winograd));
+    job.half = writes_halves(&choice, &job) ? x->dtype : PG_UNDEFINED;
+    pg_tensor *y, wide_x, wide_add;
+    PG_TRY(nn_out_channels_last(op, choice.fits ? 0 : op->n_out,
+                                job.half != PG_UNDEFINED ? job.half : nn_sum_type(x->dtype), rank, dims, &y));
+    if (weights->way != CONV_BY_GATHERING || choice.onednn)
+        PG_TRY(nn_layout(op, 0, PG_CHANNELS_LAST, &job.x));
+    job.y = y->data;
+    PG_TRY(convert_operands(op, &choice, &job, &wide_x, &wide_add));
+    PG_TRY(choice.onednn             ? run_onednn(op, state, w, &job)
+           : choice.winograd != NULL ? run_winograd(op, choice.winograd, &job)
+                                     : run_sums(op, &job));
+    return choice.fits ? NULL : nn_add_broadcast(op, 0, 3, act);
 }
 
 enum { FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_LAYOUT };
-#define CONV(domain, name)                                        \
-    {                                                             \
-        domain, name, 1, 0, run_conv, prepare_conv, release_conv, \
-            FLAGS | PG_KERNEL_ANY_ADDRESS_1 | PG_KERNEL_PACKS_1   \
+#define CONV(domain, name)                                                                            \
+    {                                                                                                 \
+        domain, name, 1, 0, run_conv, prepare_conv, release_conv,                                     \
+            FLAGS | PG_KERNEL_ANY_ADDRESS_1 | PG_KERNEL_PACKS_1 | PG_KERNEL_HALF_0 | PG_KERNEL_HALF_3 \
     }
 #define TRANSPOSED(domain, name)                                                                \
     {                                                                                           \

@@ -40,7 +40,8 @@ typedef struct conv_job {
     int64_t in[NN_SPATIAL], out[NN_SPATIAL];
     const void *bias, *add; /* add: channels-last, of y's shape; both may be NULL */
     pg_act act;
-    void *y; /* channels-last */
+    void *y;       /* channels-last */
+    pg_dtype half; /* of y and add, as in pg_gemm; not for CONV_DEPTHWISE */
     /* Of 8-bit convolutions, whose arrays go over all output channels; and the code of padding. */
     const pg_i8_result *i8;
     uint8_t pad;

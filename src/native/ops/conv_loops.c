@@ -17,12 +17,15 @@ static size_t size_of(pg_dtype dtype)
 {
     return pg_dtype_get(dtype)->bits / 8u;
 }
+/* Of a sum, and of an element of the bias. */
+static size_t sum_size(const conv_job *job)
+{
+    return job->weights->dtype == PG_BF16 ? 4 : size_of(job->weights->dtype);
+}
 /* Of an element of the result. */
 static size_t y_size(const conv_job *job)
 {
-    return job->i8 != NULL                  ? pg_gemm_i8_size(job->i8->dtype)
-           : job->weights->dtype == PG_BF16 ? 4
-                                            : size_of(job->weights->dtype);
+    return job->i8 != NULL ? pg_gemm_i8_size(job->i8->dtype) : job->half != PG_UNDEFINED ? 2 : sum_size(job);
 }
 
 /* Gathered windows consist of lines: the pixels next to each other along the last axis of the kernel. */
@@ -201,15 +204,15 @@ static void multiply(const conv_job *job, const conv_rows *r)
         i8.slopes = at(i8.slopes, column * sizeof(float));
     }
     void *y = (char *)job->y + shift;
-    const void *bias = at(job->bias, column * size), *add = at(job->add, shift);
+    const void *bias = at(job->bias, column * sum_size(job)), *add = at(job->add, shift);
     const pg_i8_result *result = job->i8 != NULL ? &i8 : NULL;
     if (r->fill != NULL)
         pg_gemm_rows_run(&(pg_gemm_rows){w->dtype, r->m, w->out_per_group, r->taps, r->depth, r->fill,
                                          r->context, b, y, w->out_channels, bias, add, w->out_channels,
-                                         job->act, result});
+                                         job->act, result, job->half});
     else
         pg_gemm_run(&(pg_gemm){w->dtype, r->m, w->out_per_group, r->depth, r->a, r->lda, b, y,
-                               w->out_channels, bias, add, w->out_channels, job->act, result});
+                               w->out_channels, bias, add, w->out_channels, job->act, result, job->half});
 }
 
 /* ---- Pixels ---- */

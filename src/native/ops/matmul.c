@@ -117,6 +117,7 @@ typedef struct batch_job {
     const void *bias;
     const char *add;
     pg_act act;
+    pg_dtype half; /* of c and add, as in pg_gemm */
 } batch_job;
 
 static void pack_batches(void *context, size_t begin, size_t end)
@@ -133,14 +134,15 @@ static void multiply_batches(void *context, size_t begin, size_t end)
 {
     const batch_job *job = context;
     const product *p = job->p;
-    const size_t size = nn_float_size(job->dtype), a_size = job->dtype == PG_BF16 ? sizeof(uint16_t) : size;
+    const size_t a_size = job->dtype == PG_BF16 ? sizeof(uint16_t) : nn_float_size(job->dtype);
+    const size_t size = job->half != PG_UNDEFINED ? sizeof(uint16_t) : nn_float_size(job->dtype);
     for (size_t i = begin; i < end; i++) {
         size_t a, b;
         batch_offsets(p, i, &a, &b);
         const size_t c = i * p->m * p->n * size;
         pg_gemm_run(&(pg_gemm){job->dtype, p->m, p->n, p->k, job->a + a * p->m * p->k * a_size, p->k,
                                job->room + b * job->stride, job->c + c, p->n, job->bias,
-                               job->add != NULL ? job->add + c : NULL, p->n, job->act});
+                               job->add != NULL ? job->add + c : NULL, p->n, job->act, NULL, job->half});
     }
 }
 
@@ -178,19 +180,6 @@ static pg_status room_for(const pg_op *op, pg_dtype dtype, size_t k, size_t n, s
 static pg_dtype factor_type(const pg_op *op, const pg_tensor *b)
 {
     return op->bf16_factors && b->dtype == PG_F32 ? PG_BF16 : b->dtype;
-}
-
-/* A as a product of `dtype` reads it. */
-static pg_status factors_of(pg_op *op, pg_dtype dtype, const void *a, uint64_t count, const void **out)
-{
-    void *halves;
-    *out = a;
-    if (dtype != PG_BF16)
-        return NULL;
-    PG_TRY(pg_op_scratch(op, (count + 1) * sizeof(uint16_t), &halves));
-    pg_gemm_halves(a, halves, count);
-    *out = halves;
-    return NULL;
 }
 
 /* Prepares for `count` constant matrices, k x n. */
@@ -242,27 +231,25 @@ static pg_status multiply_floats(pg_op *op, product *p, const pg_tensor *a, cons
                                  const batch_job *extras)
 {
     merge_batches(b, p);
+    packed_b *state = op->state;
     batch_job job = *extras;
+    pg_tensor factors;
     job.p = p;
-    job.dtype = a->dtype;
+    job.dtype = state != NULL ? state->dtype : b->dtype;
+    PG_TRY(nn_as(op, a, job.dtype, &factors, &a));
     job.a = a->data;
     job.b = b->data;
     job.c = c;
-    packed_b *state = op->state;
     void *room;
     if (state != NULL) {
-        const void *from;
         pg_op_offer(op, PG_TACTIC_BIT(PG_TACTIC_PACKED), PG_TACTIC_PACKED);
-        PG_TRY(factors_of(op, state->dtype, a->data, pg_tensor_count(a), &from));
         PG_TRY(packed_matrices(op, state, b, &room));
-        job.dtype = state->dtype;
-        job.a = from;
         job.room = room;
         job.stride = state->stride;
     } else {
         const size_t count = matrices_of(b);
         uint64_t bytes;
-        PG_TRY(room_for(op, a->dtype, p->k, p->n, count, &job.stride, &bytes));
+        PG_TRY(room_for(op, job.dtype, p->k, p->n, count, &job.stride, &bytes));
         PG_TRY(pg_op_scratch(op, bytes + 64, &room));
         job.room = room;
         pg_parallel_for(count, 16384 / (p->k * p->n + 1) + 1, pack_batches, &job);
@@ -293,11 +280,16 @@ static pg_status multiply_floats(pg_op *op, product *p, const pg_tensor *a, cons
 DEFINE_INTEGER_PRODUCT(uint32_t, multiply_32)
 DEFINE_INTEGER_PRODUCT(uint64_t, multiply_64)
 
+static pg_dtype half_of(const pg_tensor *a)
+{
+    return nn_is_half(a->dtype) ? a->dtype : PG_UNDEFINED;
+}
+
 static pg_status run_matmul(pg_op *op)
 {
     PG_TRY(pg_op_need(op, 2));
     const pg_tensor *a = pg_op_in(op, 0), *b = pg_op_in(op, 1);
-    if (a->dtype != b->dtype)
+    if (nn_sum_type(a->dtype) != b->dtype)
         return pg_op_bad_type(op, 1);
     product p;
     pg_tensor *c;
@@ -306,7 +298,9 @@ static pg_status run_matmul(pg_op *op)
     switch (a->dtype) {
     case PG_F32:
     case PG_F64:
-        return multiply_floats(op, &p, a, b, c->data, &(batch_job){0});
+    case PG_F16:
+    case PG_BF16:
+        return multiply_floats(op, &p, a, b, c->data, &(batch_job){.half = half_of(a)});
     case PG_I32:
     case PG_U32:
         multiply_32(&p, a->data, b->data, c->data);
@@ -323,7 +317,7 @@ static pg_status run_matmul(pg_op *op)
 /* A, B, bias of B's columns (or nothing), addend of the result's shape (or nothing). */
 static pg_status run_fused_matmul(pg_op *op)
 {
-    PG_TRY(nn_need_floats(op, 2));
+    PG_TRY(nn_need_product(op));
     const pg_tensor *a = pg_op_in(op, 0), *b = pg_op_in(op, 1), *bias = pg_op_in(op, 2),
                     *add = pg_op_in(op, 3);
     product p;
@@ -332,7 +326,7 @@ static pg_status run_fused_matmul(pg_op *op)
     PG_TRY(product_shape(op, a, b, &p));
     PG_TRY(nn_activation(op, &extras.act));
     if (bias != NULL) {
-        if (bias->dtype != a->dtype || pg_tensor_count(bias) != p.n)
+        if (bias->dtype != b->dtype || pg_tensor_count(bias) != p.n)
             return pg_op_err(op, PG_ERR_INVALID, "the bias does not have %zu elements", p.n);
         extras.bias = bias->data;
     }
@@ -344,7 +338,8 @@ static pg_status run_fused_matmul(pg_op *op)
         extras.add = add->data;
     if (!fits)
         extras.act = pg_act_none();
-    PG_TRY(pg_op_out(op, fits ? 0 : op->n_out, a->dtype, p.rank, p.dims, &c));
+    extras.half = fits ? half_of(a) : PG_UNDEFINED;
+    PG_TRY(pg_op_out(op, fits ? 0 : op->n_out, fits ? a->dtype : b->dtype, p.rank, p.dims, &c));
     PG_TRY(multiply_floats(op, &p, a, b, c->data, &extras));
     return fits ? NULL : nn_add_broadcast(op, 0, 3, act);
 }
@@ -397,6 +392,16 @@ static pg_status prepare_gemm(pg_op *op)
     return packed_is_due(&state->packed) ? packed_gemm(op, state, b, &options, &packed) : NULL;
 }
 
+/* True when C is more than one row that is added as it is. */
+static bool has_addend(const pg_op *op, const gemm_options *options, size_t n)
+{
+    const pg_tensor *c = pg_op_in(op, 2);
+    if (c == NULL || options->beta == 0)
+        return false;
+    return options->beta != 1 || c->rank == 0 || c->dims[c->rank - 1] != (int64_t)n ||
+           pg_tensor_count(c) != n;
+}
+
 /* beta C spread over the whole result; *bias instead when C is one row, taken as it is when beta is 1. */
 static pg_status gemm_addend(pg_op *op, const gemm_options *options, size_t m, size_t n, void *y,
                              const void **bias, const void **add)
@@ -407,12 +412,12 @@ static pg_status gemm_addend(pg_op *op, const gemm_options *options, size_t m, s
         return NULL;
     const int64_t rows = c->rank >= 2 ? c->dims[c->rank - 2] : 1,
                   cols = c->rank >= 1 ? c->dims[c->rank - 1] : 1;
-    if (c->dtype != pg_op_in(op, 0)->dtype)
+    if (c->dtype != pg_op_in(op, 1)->dtype)
         return pg_op_bad_type(op, 2);
     if ((rows != 1 && rows != (int64_t)m) || (cols != 1 && cols != (int64_t)n) ||
         pg_tensor_count(c) != (uint64_t)(rows * cols))
         return pg_op_err(op, PG_ERR_INVALID, "the third input does not broadcast to (%zu, %zu)", m, n);
-    if (options->beta == 1 && rows == 1 && cols == (int64_t)n) {
+    if (!has_addend(op, options, n)) {
         *bias = c->data;
         return NULL;
     }
@@ -472,39 +477,43 @@ static pg_status run_gemm(pg_op *op)
     const pg_tensor *a = pg_op_in(op, 0), *b = pg_op_in(op, 1);
     gemm_options o;
     PG_TRY(read_gemm(op, &o));
-    if (a->rank != 2 || b->rank != 2 || a->dtype != b->dtype)
+    if (a->rank != 2 || b->rank != 2 || nn_sum_type(a->dtype) != b->dtype)
         return pg_op_err(op, PG_ERR_INVALID, "the inputs are not two matrices of one type");
     const size_t m = (size_t)a->dims[o.trans_a], k = (size_t)a->dims[!o.trans_a],
                  n = (size_t)b->dims[!o.trans_b];
     if (b->dims[o.trans_b] != (int64_t)k)
         return pg_op_err(op, PG_ERR_INVALID, "inner dimensions %zu and %lld differ", k,
                          (long long)b->dims[o.trans_b]);
-    if (!nn_is_float(a->dtype))
+    if (!nn_is_float(b->dtype))
         return run_gemm_generic(op, &o, m, n, k);
-    pg_tensor *y;
-    PG_TRY(pg_op_out(op, 0, a->dtype, 2, (int64_t[]){(int64_t)m, (int64_t)n}, &y));
-    pg_gemm g = {.dtype = a->dtype, .m = m, .n = n, .k = k, .lda = k, .c = y->data, .ldc = n, .ld_add = n};
+    pg_tensor *y, factors, turned = *a;
+    const pg_dtype half = has_addend(op, &o, n) ? PG_UNDEFINED : half_of(a);
+    PG_TRY(
+        pg_op_out(op, 0, half != PG_UNDEFINED ? half : b->dtype, 2, (int64_t[]){(int64_t)m, (int64_t)n}, &y));
+    pg_gemm g = {.dtype = b->dtype, .m = m, .n = n, .k = k, .lda = k, .c = y->data, .ldc = n, .ld_add = n};
     g.act = o.act;
+    g.half = half;
     PG_TRY(gemm_addend(op, &o, m, n, y->data, &g.bias, &g.add));
-    g.a = a->data;
     if (o.trans_a) {
-        void *turned;
-        PG_TRY(pg_op_scratch(op, m * k * nn_float_size(a->dtype) + 1, &turned));
-        linear_transpose(a->dtype, a->data, k, m, turned);
-        g.a = turned;
+        PG_TRY(nn_as(op, a, b->dtype, &factors, &a));
+        turned.dtype = b->dtype;
+        PG_TRY(pg_op_scratch(op, m * k * nn_float_size(b->dtype) + 1, &turned.data));
+        linear_transpose(b->dtype, a->data, k, m, turned.data);
+        a = &turned;
     }
-    if (op->state != NULL) {
-        packed_b *state = op->state;
+    packed_b *state = op->state;
+    PG_TRY(nn_as(op, a, state != NULL ? state->dtype : b->dtype, &factors, &a));
+    g.a = a->data;
+    if (state != NULL) {
         pg_op_offer(op, PG_TACTIC_BIT(PG_TACTIC_PACKED), PG_TACTIC_PACKED);
         g.dtype = state->dtype;
         PG_TRY(packed_gemm(op, state, b, &o, &g.b));
-        PG_TRY(factors_of(op, g.dtype, g.a, m * k, &g.a));
     } else {
         uint64_t stride, bytes;
         void *room;
-        PG_TRY(room_for(op, a->dtype, k, n, 1, &stride, &bytes));
+        PG_TRY(room_for(op, b->dtype, k, n, 1, &stride, &bytes));
         PG_TRY(pg_op_scratch(op, bytes + 1, &room));
-        pg_gemm_pack(a->dtype, k, n, b->data, (size_t)b->dims[1], o.trans_b, (double)o.alpha, room);
+        pg_gemm_pack(b->dtype, k, n, b->data, (size_t)b->dims[1], o.trans_b, (double)o.alpha, room);
         g.b = room;
     }
     pg_gemm_run(&g);
@@ -513,9 +522,10 @@ static pg_status run_gemm(pg_op *op)
 
 enum { FLAGS = PG_KERNEL_HALF_VIA_F32 | PG_KERNEL_ANY_ADDRESS_1 | PG_KERNEL_PACKS_1 };
 const pg_kernel pg_kernels_matmul[] = {
-    {"", "MatMul", 1, 0, run_matmul, prepare_matmul, release_packed, FLAGS},
-    {"pg", "FusedMatMul", 1, 0, run_fused_matmul, prepare_matmul, release_packed, FLAGS},
-    {"", "Gemm", 1, 0, run_gemm, prepare_gemm, release_packed, FLAGS},
-    {"pg", "FusedGemm", 1, 0, run_gemm, prepare_gemm, release_packed, FLAGS},
+    {"", "MatMul", 1, 0, run_matmul, prepare_matmul, release_packed, FLAGS | PG_KERNEL_HALF_0},
+    {"pg", "FusedMatMul", 1, 0, run_fused_matmul, prepare_matmul, release_packed,
+     FLAGS | PG_KERNEL_HALF_0 | PG_KERNEL_HALF_3},
+    {"", "Gemm", 1, 0, run_gemm, prepare_gemm, release_packed, FLAGS | PG_KERNEL_HALF_0},
+    {"pg", "FusedGemm", 1, 0, run_gemm, prepare_gemm, release_packed, FLAGS | PG_KERNEL_HALF_0},
     {0},
 };

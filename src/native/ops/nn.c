@@ -161,6 +161,30 @@ pg_status nn_out_channels_last(pg_op *op, size_t i, pg_dtype dtype, size_t rank,
     return NULL;
 }
 
+static pg_status converted_to(pg_op *op, const pg_tensor *t, pg_dtype dtype, pg_tensor *room)
+{
+    const pg_tensor from = *t;
+    *room = from;
+    room->dtype = dtype;
+    PG_TRY(pg_op_scratch(op, (pg_tensor_count(t) + 1) * (pg_dtype_get(dtype)->bits / 8u), &room->data));
+    pg_halves_convert(&from, room);
+    return NULL;
+}
+
+pg_status nn_as(pg_op *op, const pg_tensor *t, pg_dtype dtype, pg_tensor *room, const pg_tensor **out)
+{
+    *out = t;
+    if (t->dtype == dtype)
+        return NULL;
+    if (nn_is_half(t->dtype) && nn_is_half(dtype)) {
+        PG_TRY(converted_to(op, t, PG_F32, room));
+        t = room;
+    }
+    PG_TRY(converted_to(op, t, dtype, room));
+    *out = room;
+    return NULL;
+}
+
 static pg_status converted(pg_op *op, size_t i, pg_dtype to, const void **out)
 {
     const pg_tensor *tensor = pg_op_in(op, i);
@@ -222,6 +246,15 @@ pg_status nn_need_floats(const pg_op *op, size_t count)
         if (!nn_is_float(pg_op_in(op, i)->dtype) || pg_op_in(op, i)->dtype != pg_op_in(op, 0)->dtype)
             return pg_op_bad_type(op, i);
     return NULL;
+}
+
+pg_status nn_need_product(const pg_op *op)
+{
+    PG_TRY(pg_op_need(op, 2));
+    const pg_dtype sums = nn_sum_type(pg_op_in(op, 0)->dtype);
+    if (!nn_is_float(sums))
+        return pg_op_bad_type(op, 0);
+    return pg_op_in(op, 1)->dtype == sums ? NULL : pg_op_bad_type(op, 1);
 }
 
 /* ---- Activations ---- */
@@ -317,10 +350,12 @@ pg_status nn_add_broadcast(pg_op *op, size_t from, size_t i, pg_act act)
     pg_tensor *sum = &op->frame->extra[from].tensor, *y;
     const pg_tensor *add;
     broadcast_add s;
-    if (pg_op_in(op, i)->dtype != sum->dtype)
+    pg_tensor wide;
+    if (nn_sum_type(pg_op_in(op, i)->dtype) != sum->dtype)
         return pg_op_bad_type(op, i);
     PG_TRY(pg_layout_convert(op->session, sum, PG_ROW_MAJOR));
     PG_TRY(nn_layout(op, i, PG_ROW_MAJOR, &add));
+    PG_TRY(nn_as(op, add, sum->dtype, &wide, &add));
     PG_TRY(pg_op_broadcast(op, sum, add, &s.rank, s.dims));
     PG_TRY(pg_op_out(op, 0, sum->dtype, s.rank, s.dims, &y));
     add_steps(sum, s.rank, s.a_step);

@@ -30,6 +30,14 @@ void nn_spatial(const pg_tensor *tensor, int64_t *out);
 /* Dims N, C and the last n of three spatial ones. */
 size_t nn_dims(int64_t batch, int64_t channels, size_t n, const int64_t *spatial, int64_t *out);
 
+static inline bool nn_is_empty(size_t rank, const int64_t *dims)
+{
+    bool empty = false;
+    for (size_t i = 0; i < rank; i++)
+        empty = empty || dims[i] == 0;
+    return empty;
+}
+
 /* Input i in this layout; converted in place when it is not, so that others find it converted. */
 PG_MUST_USE pg_status nn_layout(pg_op *op, size_t i, pg_layout layout, const pg_tensor **out);
 /* Output i of shape dims in channels-last. */
@@ -54,6 +62,19 @@ static inline bool nn_is_float(pg_dtype dtype)
 {
     return dtype == PG_F32 || dtype == PG_F64;
 }
+/* Those of 16 bits, which some of them read and write as they are (PG_KERNEL_HALF_0). */
+static inline bool nn_is_half(pg_dtype dtype)
+{
+    return dtype == PG_F16 || dtype == PG_BF16;
+}
+/* The type of sums over elements of a type, and of constants beside them. */
+static inline pg_dtype nn_sum_type(pg_dtype dtype)
+{
+    return nn_is_half(dtype) ? PG_F32 : dtype;
+}
+/* A tensor in the type `dtype`: itself, or *room, which then has memory until `run` returns. Between float32 and 16 bits. */
+PG_MUST_USE pg_status nn_as(pg_op *op, const pg_tensor *t, pg_dtype dtype, pg_tensor *room,
+                            const pg_tensor **out);
 static inline size_t nn_float_size(pg_dtype dtype)
 {
     return dtype == PG_F64 ? 8 : 4;
@@ -72,6 +93,9 @@ static inline void nn_put(pg_dtype dtype, void *data, size_t i, double value)
 }
 /* Inputs 0 .. count-1 are present and have the type of input 0, which is float32 or float64. */
 PG_MUST_USE pg_status nn_need_floats(const pg_op *op, size_t count);
+
+/* Inputs 0 and 1 of a product: of one such type, or input 0 of 16 bits (PG_KERNEL_HALF_0) beside float32. */
+PG_MUST_USE pg_status nn_need_product(const pg_op *op);
 
 /* The fused activation of a node: attribute activation, an operator's name, with activation_alpha and
  * activation_beta (or the list activation_params); activation_scale and activation_shift apply to its

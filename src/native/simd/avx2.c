@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,f16c")
 #pragma GCC optimize("O3,fp-contract=fast")
 
 #define VBYTES 32
@@ -74,6 +74,12 @@ static inline __attribute__((always_inline)) words dot4(words acc, words a, word
 
 #include "native/simd/math.inc"
 #include "native/simd/winograd.inc"
+#define WIDEN_U16(p) ((qu_vec)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i_u *)(p))))
+#define WIDEN_F16(p) ((tf_vec)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)(p))))
+#define ROUND_F16(p, x) \
+    _mm_storeu_si128((__m128i_u *)(p), _mm256_cvtps_ph((__m256)(x), _MM_FROUND_TO_NEAREST_INT))
+#define HALVES(name) bf16_##name
+#include "native/simd/halves.inc"
 static inline __attribute__((always_inline)) __m256i quarters(const uint32_t *p, size_t ld)
 {
     const __m256i x = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p));

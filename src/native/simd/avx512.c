@@ -65,6 +65,20 @@ enum { ilanes = 16 };
 
 #include "native/simd/math.inc"
 #include "native/simd/winograd.inc"
+#define WIDEN_U16(p) ((qu_vec)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i_u *)(p))))
+#define WIDEN_F16(p) ((tf_vec)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)(p))))
+#define ROUND_F16(p, x) \
+    _mm256_storeu_si256((__m256i_u *)(p), _mm512_cvtps_ph((__m512)(x), _MM_FROUND_TO_NEAREST_INT))
+#define HALVES(name) bf16_##name
+#include "native/simd/halves.inc"
+
+#pragma GCC push_options
+#pragma GCC target("avx512bf16")
+#define ROUND_BF16(p, x) _mm256_storeu_si256((__m256i_u *)(p), (__m256i)_mm512_cvtneps_pbh((__m512)(x)))
+#define HALVES(name) bf16_native_##name
+#include "native/simd/halves.inc"
+#pragma GCC pop_options
+
 static inline __attribute__((always_inline)) __m512i quarters(const uint32_t *p, size_t ld)
 {
     __m512i x = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)p));

@@ -99,6 +99,23 @@ static inline __attribute__((always_inline)) words dot4(words acc, words a, word
 
 #include "native/simd/math.inc"
 #include "native/simd/winograd.inc"
+static inline tf_vec widen_f16(const uint16_t *p)
+{
+    tf_vec x;
+    for (size_t i = 0; i < tf_lanes; i++)
+        x[i] = pg_f16_to_f32(p[i]);
+    return x;
+}
+static inline void round_f16(uint16_t *p, tf_vec x)
+{
+    for (size_t i = 0; i < tf_lanes; i++)
+        p[i] = pg_f32_to_f16(x[i]);
+}
+#define WIDEN_U16(p) __builtin_convertvector((th_vec) * (const th_vec_u *)(p), qu_vec)
+#define WIDEN_F16(p) widen_f16(p)
+#define ROUND_F16(p, x) round_f16(p, x)
+#define HALVES(name) bf16_##name
+#include "native/simd/halves.inc"
 static inline ti_vec quarters(const uint32_t *p)
 {
     ti_vec x;

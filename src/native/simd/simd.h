@@ -205,6 +205,12 @@ typedef struct pg_simd {
     /* Rows of bfloat16, float32 sums; b holds pairs of depth steps in the same manner. */
     void (*tile_bf16)(const pg_tile *tile);
     void (*bf16_of_f32)(const float *x, uint16_t *y, size_t count);
+    /* Rows of `half`, PG_F16 or PG_BF16, as float32, and float32 rounded to even; rows lie ldx and ldy apart. The
+     * instruction for bfloat16 makes 0 of numbers below 2^-126. */
+    void (*widen_rows)(pg_dtype half, const uint16_t *x, size_t ldx, float *y, size_t ldy, size_t rows,
+                       size_t count);
+    void (*round_rows)(pg_dtype half, const float *x, size_t ldx, uint16_t *y, size_t ldy, size_t rows,
+                       size_t count);
     /* Codes of float32 numbers, rounded to even, within [lo, hi] counted from the zero point. */
     void (*quantize_f32)(const float *x, pg_codes to, float lo, float hi, uint8_t *y, size_t count);
     void (*dequantize_f32)(const uint8_t *x, pg_codes from, float *y, size_t count);

@@ -349,6 +349,89 @@ static void check_halves(size_t m, size_t n, size_t k, bool transposed, bool ext
     free(packed);
 }
 
+/* Rows of half types, widened and rounded, bit for bit as single numbers are. */
+TEST(rows_of_halves)
+{
+    enum { ROWS_HERE = 3, MOST = 41, LD = 50 };
+    float x[ROWS_HERE * LD], back[ROWS_HERE * LD];
+    uint16_t y[ROWS_HERE * LD];
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++)
+        x[i] = ldexpf((float)(int)(i * 2654435761u >> 8 & 0xffff) - 32768, (int)(i % 40) - 30);
+    x[0] = NAN, x[1] = INFINITY, x[2] = -INFINITY, x[3] = 65520, x[4] = 65519.9f, x[5] = 1 + 0x1p-8f,
+    x[6] = 1 + 0x3p-8f, x[7] = 0x1p-25f, x[8] = -0.0f;
+    for (size_t s = 0; s < N_SETS; s++)
+        for (size_t count = 1; count <= MOST && use_set(s); count += 5)
+            for (int k = 0; k < 2; k++) {
+                const pg_dtype half = k == 0 ? PG_F16 : PG_BF16;
+                memset(y, 0xee, sizeof y);
+                memset(back, 0, sizeof back);
+                pg_simd_best()->round_rows(half, x, LD, y, LD, ROWS_HERE, count);
+                pg_simd_best()->widen_rows(half, y, LD, back, LD, ROWS_HERE, count);
+                size_t wrong = 0;
+                for (size_t r = 0; r < ROWS_HERE; r++)
+                    for (size_t i = 0; i < LD; i++) {
+                        const float from = x[r * LD + i];
+                        const uint16_t found = y[r * LD + i];
+                        const uint16_t expected = i >= count ? 0xeeee
+                                                  : k == 0   ? pg_f32_to_f16(from)
+                                                             : pg_f32_to_bf16(from);
+                        const float wide = i >= count ? 0
+                                           : k == 0   ? pg_f16_to_f32(found)
+                                                      : pg_bf16_to_f32(found);
+                        wrong += expected != found || memcmp(&wide, &back[r * LD + i], sizeof wide) != 0;
+                    }
+                CHECK_INT(wrong, 0);
+            }
+}
+
+/* Results and addends of a half type: those of float32, rounded. */
+static void check_half_results(pg_dtype half, size_t m, size_t n, size_t k, pg_act act)
+{
+    float *a = random_matrix(PG_F32, m * k), *b = random_matrix(PG_F32, n * k),
+          *add = random_matrix(PG_F32, m * n), *bias = random_matrix(PG_F32, n),
+          *c = random_matrix(PG_F32, m * n), *rounded_c = calloc(m * n + 1, sizeof *c);
+    uint16_t *half_c = malloc(m * n * 2 + 2), *half_add = malloc(m * n * 2 + 2);
+    void *packed = malloc(pg_gemm_packed_bytes(PG_F32, k, n) + 64);
+    pg_gemm_pack(PG_F32, k, n, b, n, false, 1, packed);
+    pg_simd_best()->round_rows(half, add, 0, half_add, 0, 1, m * n);
+    pg_simd_best()->widen_rows(half, half_add, 0, add, 0, 1, m * n);
+    pg_gemm g = {.dtype = PG_F32, .m = m, .n = n, .k = k, .a = a, .lda = k, .b = packed, .c = c, .ldc = n};
+    g.bias = bias;
+    g.add = add;
+    g.ld_add = n;
+    g.act = act;
+    pg_gemm_run(&g);
+    pg_simd_best()->round_rows(half, c, 0, half_c, 0, 1, m * n);
+    pg_simd_best()->widen_rows(half, half_c, 0, c, 0, 1, m * n);
+    g.half = half;
+    g.add = half_add;
+    g.c = half_c;
+    pg_gemm_run(&g);
+    pg_simd_best()->widen_rows(half, half_c, 0, rounded_c, 0, 1, m * n);
+    CHECK(memcmp(c, rounded_c, m * n * sizeof *c) == 0);
+    free(a);
+    free(b);
+    free(add);
+    free(bias);
+    free(c);
+    free(rounded_c);
+    free(half_c);
+    free(half_add);
+    free(packed);
+}
+
+TEST(results_of_half_types)
+{
+    static const size_t sizes[][3] = {{1, 1, 1},    {3, 17, 5},   {20, 100, 33}, {9, 4, 12},
+                                      {70, 48, 64}, {8, 130, 90}, {5, 7, 0},     {130, 20, 200}};
+    static const pg_act acts[] = {{.kind = PG_ACT_NONE}, {.kind = PG_ACT_RELU}, {.kind = PG_ACT_GELU}};
+    for (size_t s = 0; s < N_SETS; s++)
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] && use_set(s); i++)
+            for (size_t j = 0; j < 6; j++)
+                check_half_results(j < 3 ? PG_F16 : PG_BF16, sizes[i][0], sizes[i][1], sizes[i][2],
+                                   acts[j % 3]);
+}
+
 TEST(bfloat16_products)
 {
     static const size_t sizes[][3] = {{1, 1, 1},    {3, 5, 7},     {8, 48, 16},    {9, 49, 17}, {17, 31, 33},
@@ -419,4 +502,5 @@ TEST(activations)
 
 TEST_MAIN(RUN(float_products); RUN(float64_sums_are_compensated); RUN(every_row_and_column_remainder);
           RUN(weights_from_a_file); RUN(threads_agree); RUN(integer_products); RUN(products_of_codes);
-          RUN(bfloat16_products); RUN(transpositions); RUN(activations);)
+          RUN(bfloat16_products); RUN(rows_of_halves); RUN(results_of_half_types); RUN(transpositions);
+          RUN(activations);)
