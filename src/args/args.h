@@ -336,6 +336,8 @@ typedef struct pg_args_build {
     const pg_args_data *data; /* what int8 is calibrated with, and where open shapes come from */
     const pg_args_trt *trt;   /* with its options filled */
     unsigned threads;
+    const char *onednn; /* path of libdnnl; NULL = search */
+    bool no_onednn;
 } pg_args_build;
 /* The network that the built-in engine builds from: the model with the outputs that the options choose. An option
  * that it cannot follow is an error that names it. */

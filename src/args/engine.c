@@ -191,6 +191,16 @@ static pg_status fill_pools(const pg_trt_options *options, pg_build_config *buil
 
 /* ---- The build ---- */
 
+static pg_status save_replay(const pg_args_build *args, pg_engine **engine)
+{
+    pg_status status = pg_args_engine_save_tactics(args, *engine);
+    if (status != NULL) {
+        pg_engine_unref(*engine);
+        *engine = NULL;
+    }
+    return status;
+}
+
 static pg_status build_with(const pg_args_build *args, const pg_model *model, pg_arena *arena,
                             pg_engine **out)
 {
@@ -210,10 +220,13 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
     PG_TRY(pg_trt_fill_precisions(&args->trt->options, arena, &build));
     PG_TRY(fill_pools(&args->trt->options, &build));
     PG_TRY(pg_args_engine_plan(config, &build));
+    PG_TRY(pg_args_engine_tactics(args, arena, &build));
     PG_TRY(open_data(args, model->graph, arena, &data));
     pg_status status = fill_profiles(args, &data, model->graph, arena, &build);
     if (status == NULL)
         status = pg_engine_build(model, &build, out);
+    if (status == NULL)
+        status = save_replay(args, out);
     pg_args_feeds_close(&data);
     return status;
 }

@@ -11,6 +11,10 @@ PG_MUST_USE pg_status pg_args_engine_refuse(const pg_args_trt *trt, pg_arena *ar
 
 /* The part of a configuration that says what the engine's file holds. */
 PG_MUST_USE pg_status pg_args_engine_plan(const pg_args_trt_config *config, pg_build_config *build);
+/* engine_tactics.c: sources, caches and replays; and the replay that a build leaves. */
+PG_MUST_USE pg_status pg_args_engine_tactics(const pg_args_build *args, pg_arena *arena,
+                                             pg_build_config *build);
+PG_MUST_USE pg_status pg_args_engine_save_tactics(const pg_args_build *args, const pg_engine *engine);
 
 /* Inputs to calibrate with: the files of --load-inputs, or generated ones. */
 typedef struct pg_args_feeds {

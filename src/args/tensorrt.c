@@ -443,7 +443,8 @@ pg_status pg_args_trt_options(const pg_args_trt *args, const pg_args_model *mode
     out->uint8_dla = args->parser.uint8_dla;
     use_config(&args->config, arena, out);
     if (args->config.load_tactics != NULL && !pg_args_trt_is_native(args))
-        PG_TRY(load_tactics(args->config.load_tactics, arena, &out->load_tactics));
+        PG_TRY_CTX(load_tactics(args->config.load_tactics, arena, &out->load_tactics),
+                   "option '--load-tactics'");
     out->save_engine = args->save.engine;
     out->save_timing_cache = args->engine.save_timing_cache;
     if (args->config.timing_cache != NULL &&

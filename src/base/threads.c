@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/cgroup.h"
+#include "base/file.h"
 
 /* One loop at a time is published to the workers; ranges are claimed by an atomic counter, so a slow thread
  * holds nobody up. A worker joins a loop only while it is open, and the caller closes it once no range is
@@ -57,6 +58,21 @@ unsigned pg_cpu_count(void)
     if (sched_getaffinity(0, sizeof set, &set) == 0)
         cpus = (unsigned)CPU_COUNT(&set);
     return pg_cgroup_cpus("/proc/self/cgroup", "/sys/fs/cgroup", PG_MAX(cpus, 1u));
+}
+
+void pg_cpu_name(pg_buf *out)
+{
+    pg_buf info = {0};
+    pg_status_drop(pg_file_read("/proc/cpuinfo", 1 << 24, &info));
+    pg_str rest = pg_buf_str(&info), line, key;
+    pg_str name = PG_STR("unknown");
+    while (pg_str_split(&rest, '\n', &line))
+        if (pg_str_split(&line, ':', &key) && pg_str_is(pg_str_trim(key), "model name")) {
+            name = pg_str_trim(line);
+            break;
+        }
+    pg_buf_add_str(out, name);
+    pg_buf_deinit(&info);
 }
 
 static void run_ranges(loop_job *job)

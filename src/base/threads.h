@@ -5,8 +5,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 /* Processors this process may use: the affinity mask, lowered by the CPU quotas of its control groups. At least 1. */
 unsigned pg_cpu_count(void);
+
+/* Adds the processor's model name, or "unknown". */
+void pg_cpu_name(pg_buf *out);
 
 /* Sets how many threads loops use, the caller's included; 0 = pg_cpu_count(). Call before the first loop or
  * between loops, from the main thread only. */

@@ -5,7 +5,7 @@
 #include "log/log.h"
 
 /* Below this level of --builder-optimization-level nothing is fused. */
-enum { FUSING_LEVEL = 2 };
+enum { FUSING_LEVEL = 1 };
 
 pg_engine *pg_engine_ref(pg_engine *engine)
 {
@@ -21,22 +21,55 @@ void pg_engine_unref(pg_engine *engine)
     pg_session_free(engine->session);
     pg_model_unref(engine->model);
     pg_file_map_close(&engine->map);
+    pg_map_deinit(&engine->by_output);
     pg_arena_deinit(&engine->arena);
     free(engine);
+}
+
+static pg_str first_name(const pg_str *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (names[i].len > 0)
+            return names[i];
+    return PG_STR_EMPTY;
+}
+
+/* By the layer's first output, whose name is its own. */
+static pg_tactic_id choose(void *context, const pg_node *node)
+{
+    pg_engine *engine = context;
+    for (size_t i = 0; i < engine->n_layers && !engine->indexed; i++)
+        pg_map_put(&engine->by_output, first_name(engine->layers[i].outputs, engine->layers[i].n_outputs),
+                   (void *)&engine->layers[i]);
+    engine->indexed = true;
+    const pg_engine_layer *layer =
+        pg_map_find(&engine->by_output, first_name(node->outputs, node->n_outputs));
+    return layer != NULL ? layer->tactic : PG_TACTIC_RULE;
+}
+
+pg_engine *pg_engine_new(void)
+{
+    pg_engine *engine = PG_NEW(pg_engine);
+    engine->refs = 1;
+    engine->chooser = (pg_tactic_chooser){engine, choose};
+    return engine;
 }
 
 /* ---- Sessions ---- */
 
 pg_native_options pg_engine_session_options(const pg_engine *engine, const pg_native_options *asked)
 {
-    pg_native_options options = {.no_onednn = true, .for_engine = true, .max_bytes = engine->workspace};
+    pg_native_options options = {.for_engine = true, .max_bytes = engine->workspace};
     if (asked != NULL) {
+        options.no_onednn = asked->no_onednn;
+        options.onednn = asked->onednn;
         options.threads = asked->threads;
         options.max_loop_iterations = asked->max_loop_iterations;
         options.max_seconds = asked->max_seconds;
     }
     options.no_optimization = engine->level < FUSING_LEVEL;
     options.forms = engine->lowered ? &engine->forms : NULL;
+    options.tactics = &engine->chooser;
     return options;
 }
 

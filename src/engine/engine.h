@@ -7,7 +7,9 @@
 #define PG_ENGINE_ENGINE_H
 
 #include "base/file.h"
+#include "base/map.h"
 #include "engine/calibrate.h"
+#include "engine/tactics.h"
 #include "native/native.h"
 
 /* ---- Optimization profiles ---- */
@@ -38,6 +40,17 @@ typedef struct pg_layer_precision {
     pg_dtype dtype;
 } pg_layer_precision;
 
+/* What the layers' tactics are chosen among, and by what. */
+typedef struct pg_tactic_config {
+    unsigned sources; /* bits of pg_tactic_source that may be used; 0 = all. PG_SOURCE_NATIVE always is */
+    const pg_tactic_replay *load, *exclude; /* NULL: none. One that is loaded decides for every layer */
+    const char *load_path;                  /* for messages */
+    const char
+        *load_timing_cache; /* NULL: none. A file that is not there is a warning, unless it will be saved */
+    const char *save_timing_cache; /* NULL: none */
+    bool error_on_timing_cache_miss;
+} pg_tactic_config;
+
 typedef struct pg_build_config {
     const pg_shape_profile *profiles; /* none: one profile of the model's own shapes, open dims 1 */
     size_t n_profiles;
@@ -50,12 +63,15 @@ typedef struct pg_build_config {
     const char *calibration_cache;    /* read when it exists and is not empty, else written; may be NULL */
     pg_feed_source data;              /* inputs to calibrate with */
     void *data_context;
-    unsigned level;          /* 0 .. 5; below 2 nothing is fused */
+    unsigned level; /* 0 .. 5: see tune.c */
+    pg_tactic_config tactics;
     uint64_t workspace;      /* bytes of values held at once; 0 = no limit */
     bool version_compatible; /* the file has plain weights beside packed ones */
     bool portable;           /* the file has plain weights only */
     bool weight_streaming;   /* the file has packed weights, whatever room they take */
     unsigned threads;        /* 0 = all processors */
+    const char *onednn;      /* path of libdnnl; NULL = search */
+    bool no_onednn;
 } pg_build_config;
 
 /* The model with the configuration's precisions written into it, a reference; and their names ("float16+int8"). */
@@ -69,6 +85,7 @@ typedef struct pg_engine_layer {
     pg_str name, op; /* op with its domain, unless it is ai.onnx: "Conv", "pg.Gelu" */
     size_t n_inputs, n_outputs;
     const pg_str *inputs, *outputs; /* without weights */
+    pg_tactic_id tactic;            /* PG_TACTIC_RULE: by the kernel's own rule */
 } pg_engine_layer;
 
 /* For which shapes a session makes room for its tensors before the first run. */
@@ -95,6 +112,10 @@ struct pg_engine {
     size_t n_profiles;
     const pg_engine_layer *layers;
     size_t n_layers;
+    pg_tactic_replay replay;   /* what every layer used, after a build; of a loaded engine empty */
+    pg_tactic_chooser chooser; /* of its sessions */
+    pg_map by_output; /* a layer's first output -> pg_engine_layer; made when it is first asked for */
+    bool indexed;
     pg_arena arena;
     int refs;
 };

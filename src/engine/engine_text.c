@@ -105,8 +105,8 @@ static void put_layer(const printer *p, size_t index)
     put_names(p, layer->outputs, layer->n_outputs, ",\n         ");
     pg_buf_putc(p->out, '\n');
     if (p->options.attrs)
-        pg_buf_printf(p->out, "    ---- Attributes ----\n    Origin = %" PG_STR_FMT "\n",
-                      PG_STR_ARG(layer->op));
+        pg_buf_printf(p->out, "    ---- Attributes ----\n    Origin = %" PG_STR_FMT "\n    Tactic = %s\n",
+                      PG_STR_ARG(layer->op), pg_tactic_name(layer->tactic));
     pg_buf_putc(p->out, '\n');
 }
 

@@ -4,6 +4,8 @@
 
 #include "engine/engine.h"
 
+/* Empty, with one reference. */
+pg_engine *pg_engine_new(void);
 /* Fills engine->profiles from what the user stated, or from the model's own shapes (open dims 1); checks names,
  * ranks, fixed dims and min <= opt <= max. */
 PG_MUST_USE pg_status pg_engine_take_profiles(pg_engine *engine, const pg_graph *graph,
@@ -19,6 +21,9 @@ PG_MUST_USE pg_status pg_engine_run_profile(const pg_graph *graph, pg_session *s
 void pg_engine_lower(pg_engine *engine);
 /* Whether only packed forms stand for a weight of such a network. */
 bool pg_engine_is_packed(const pg_weight *weight);
+/* Runs the engine's profiles with data that is 1 everywhere, chooses the tactics of its layers and fills in its
+ * layers, replay and peak. */
+PG_MUST_USE pg_status pg_engine_tune(pg_engine *engine, const pg_build_config *config);
 /* Copies the session's layers into the engine. */
 void pg_engine_read_layers(pg_engine *engine, const pg_session *session);
 /* "no layer is called ...", with the nearest names. */

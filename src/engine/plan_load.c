@@ -199,8 +199,7 @@ static pg_status read_parts(const char *path, pg_engine *engine)
 
 pg_status pg_engine_load(const char *path, pg_engine **out)
 {
-    pg_engine *engine = PG_NEW(pg_engine);
-    engine->refs = 1;
+    pg_engine *engine = pg_engine_new();
     pg_status status = read_parts(path, engine);
     if (status != NULL) {
         pg_engine_unref(engine);

@@ -44,6 +44,7 @@ static void put_layer(pg_json_writer *json, const pg_engine_layer *layer)
     pg_json_field_str(json, "op", layer->op);
     put_names(json, "inputs", layer->inputs, layer->n_inputs);
     put_names(json, "outputs", layer->outputs, layer->n_outputs);
+    pg_json_field_str(json, "tactic", pg_str_c(pg_tactic_name(layer->tactic)));
     pg_json_end_object(json);
 }
 
@@ -160,6 +161,16 @@ static pg_status names(const reader *r, const pg_json *object, const char *key, 
     return NULL;
 }
 
+/* Plans of older versions have none. */
+static pg_status tactic(const reader *r, const pg_json *object, pg_tactic_id *out)
+{
+    pg_str name = PG_STR_EMPTY;
+    if (pg_json_find(object, "tactic") == NULL)
+        return NULL;
+    PG_TRY(text(r, object, "tactic", &name));
+    return pg_tactic_find(name, out) ? NULL : wrong(r, "tactic");
+}
+
 static pg_status read_layers(const reader *r, const pg_json *root)
 {
     const pg_json *values;
@@ -170,6 +181,7 @@ static pg_status read_layers(const reader *r, const pg_json *root)
         PG_TRY(text(r, &values->items[i], "op", &layers[i].op));
         PG_TRY(names(r, &values->items[i], "inputs", &layers[i].inputs, &layers[i].n_inputs));
         PG_TRY(names(r, &values->items[i], "outputs", &layers[i].outputs, &layers[i].n_outputs));
+        PG_TRY(tactic(r, &values->items[i], &layers[i].tactic));
     }
     r->engine->layers = layers;
     r->engine->n_layers = values->count;

@@ -159,6 +159,16 @@ static pg_status to_onnx(convert_args *args, pg_model **model)
     return pg_args_load_onnx(&args->model, &args->onnx, &args->shapes, true, model);
 }
 
+static pg_status exclude_tactics(const convert_args *args, pg_arena *arena, pg_trt_options *out)
+{
+    if (args->own.exclude_tactics == NULL)
+        return NULL;
+    pg_tactic_replay *replay = PG_ARENA_NEW(arena, pg_tactic_replay);
+    out->exclude_tactics = replay;
+    PG_TRY_CTX(pg_tactics_load(args->own.exclude_tactics, arena, replay), "option '--exclude-tactics'");
+    return NULL;
+}
+
 static pg_status trt_options(const convert_args *args, pg_arena *arena, pg_trt_options *out)
 {
     PG_TRY(pg_args_trt_options(&args->trt, &args->model, arena, out));
@@ -168,11 +178,7 @@ static pg_status trt_options(const convert_args *args, pg_arena *arena, pg_trt_o
         (pg_trt_names){args->own.compute_capabilities.set, args->own.compute_capabilities.items,
                        args->own.compute_capabilities.count};
     pg_args_trt_calibrate(&args->trt, &args->data, arena, out);
-    if (args->own.exclude_tactics != NULL) {
-        pg_tactic_replay *replay = PG_ARENA_ARRAY(arena, pg_tactic_replay, 1);
-        PG_TRY(pg_tactics_load(args->own.exclude_tactics, arena, replay));
-        out->exclude_tactics = replay;
-    }
+    PG_TRY(exclude_tactics(args, arena, out));
     return pg_args_trt_require(&args->trt, arena);
 }
 
@@ -182,7 +188,6 @@ static pg_status refuse_gpu_options(const convert_args *args, bool native)
     const char *option = args->own.engine_capability != NULL  ? "--engine-capability"
                          : args->own.use_gpu                  ? "--use-gpu"
                          : args->own.compute_capabilities.set ? "--compute-capabilities"
-                         : args->own.exclude_tactics != NULL  ? "--exclude-tactics"
                                                               : NULL;
     if (!native || option == NULL)
         return NULL;
@@ -203,6 +208,7 @@ static pg_status to_plan(convert_args *args, const char *path, pg_arena *arena)
     pg_engine *engine = NULL;
     PG_TRY(refuse_gpu_options(args, true));
     PG_TRY(pg_args_trt_options(&args->trt, &args->model, arena, &args->trt.options));
+    PG_TRY(exclude_tactics(args, arena, &args->trt.options));
     warn_of_stand_in(args);
     PG_TRY(to_onnx(args, &model));
     pg_args_build build = {.model = &args->model, .data = &args->data, .trt = &args->trt};

@@ -118,6 +118,7 @@ def make(root):
     ask(here, "run", "resnet_fp32.engine", "--trt", "--save-inputs", "input.json", "--save-outputs", "output.josn")
     for name in ("first", "second"):
         ask(here, "convert", f"models/{name}.onnx", "-o", f"engines/{name}.engine")
+    ask(here, "convert", "model.onnx", "-o", "engines/tactics.engine", "--save-tactics", "tactics.cache")
     small = ("--input-shapes", "input:[1,3,4,4]")
     ask(here, "run", "model.onnx", "--native", *small, "--save-inputs", "inputs.json",
         "--save-outputs", "outputs.json")

@@ -6,6 +6,8 @@ import re
 import unittest
 
 from sidebyside import SideBySide, clean, ours, peers
+from seed_models import picture_model
+from support import polygraphy
 
 STAND_IN = """
 import enum, sys, types
@@ -62,6 +64,21 @@ class Tactics(SideBySide):
 
     def test_tactics(self):
         self.check_lines(["inspect tactics one.json", "inspect tactics empty.json", "inspect tactics", "inspect tactics one.json -q"])
+
+    def test_replays_of_our_engines(self):
+        """What --save-tactics writes is read by the peer, and differs where ours says so."""
+        mine, other = self.folders()
+        (mine / "m.onnx").write_bytes(picture_model())
+        for level, name in (("1", "a.json"), ("0", "b.json")):
+            done = polygraphy("convert", "m.onnx", "-o", "m.engine", "--builder-optimization-level", level, "--save-tactics",
+                              name, "--input-shapes", "input:[1,3,8,8]", cwd=mine)
+            self.assertEqual(done.rc, 0, done.err)
+            (other / name).write_bytes((mine / name).read_bytes())
+        for line in ("inspect tactics a.json", "inspect diff-tactics --good a.json --bad b.json"):
+            code, out, err = ours(line, mine)
+            peer_code, peer_out, _ = peers(line, other, STAND_IN)
+            self.assertEqual((code, clean(out, self.ours_only)), (peer_code, clean(peer_out, self.peer_only)), err)
+            self.assertIn("conv1" if "inspect tactics" in line else "relu1", out)
 
     def test_diff(self):
         self.check_lines(["inspect diff-tactics --dir same", "inspect diff-tactics --good dir/good/0.json --bad dir/bad/0.json",

@@ -96,10 +96,14 @@ static pg_status pack(pg_op *op, conv_state *state, const pg_tensor *w, const vo
 static pg_status take_tactic(const pg_op *op, const pg_tensor *w, conv_state *made)
 {
     const pg_tactic_id chosen = op->tactic;
-    made->takes_onednn = !pg_tensor_is_hollow(w) && conv_onednn_takes(op, &made->weights);
-    made->use_onednn = chosen == PG_TACTIC_RULE ? made->takes_onednn && made->scale == NULL &&
-                                                      conv_onednn_wanted(op, &made->weights)
-                                                : chosen == PG_TACTIC_ONEDNN && made->takes_onednn;
+    const pg_native_options *options = &op->session->options; /* the library is loaded when it is of use */
+    made->takes_onednn = (chosen == PG_TACTIC_RULE ? options->tuning || !options->for_engine
+                                                   : chosen == PG_TACTIC_ONEDNN || options->tuning) &&
+                         !pg_tensor_is_hollow(w) && conv_onednn_takes(op, &made->weights);
+    made->use_onednn = chosen == PG_TACTIC_RULE
+                           ? !options->for_engine && made->takes_onednn && made->scale == NULL &&
+                                 conv_onednn_wanted(op, &made->weights)
+                           : chosen == PG_TACTIC_ONEDNN && made->takes_onednn;
     made->may_winograd = made->fits_winograd && !made->use_onednn &&
                          (chosen == PG_TACTIC_RULE || chosen == PG_TACTIC_WINOGRAD);
     const conv_way way = chosen == PG_TACTIC_TAPS     ? CONV_BY_TAPS

@@ -43,8 +43,12 @@ static pg_status from_file(const char *saved, pg_engine **engine)
 
 static pg_status build(const run_args *args, pg_model *model, pg_arena *arena, pg_engine **out)
 {
-    pg_args_build options = {
-        .model = &args->model, .data = &args->data, .trt = &args->trt, .threads = args->runners.threads};
+    pg_args_build options = {.model = &args->model,
+                             .data = &args->data,
+                             .trt = &args->trt,
+                             .threads = args->runners.threads,
+                             .onednn = args->native.options.onednn,
+                             .no_onednn = args->native.options.no_onednn};
     if (args->trt.library.choice != PG_TRT_NATIVE)
         PG_LOG_WARNING("No TensorRT was found: the built-in engine stands in for it.");
     PG_TRY(pg_args_build_engine(&options, model, arena, out));
