@@ -288,6 +288,49 @@ class Tactics(Fake):
                           self.build(option, "t.json", family="trt11", rc=1).err)
 
 
+class Refit(Fake):
+    """Engines without weights: 'scale' of the library is 0 until it is set."""
+
+    def setUp(self):
+        super().setUp()
+        self.save("s.onnx", self.scaled(("scale", [1], [0.5])))
+
+    @staticmethod
+    def scaled(*weights):
+        return cli.model([cli.node("Relu", ["x"], ["r"], "relu"), cli.node("Mul", ["r", weights[0][0]], ["y"], "mul")],
+                         [cli.value_info("x", ["N", 3])], [cli.value_info("y", ["N", 3])], [cli.weight(*row) for row in weights])
+
+    def test_weights_come_from_the_model(self):
+        for family in FAMILIES:
+            with self.subTest(family):
+                self.fake("convert", "s.onnx", "-o", "s.engine", *PROFILE, "--strip-plan", family=family)
+                out = self.fake("run", "s.onnx", "--native", "--trt-engine", "s.engine", *SHAPES, family=family).out
+                self.assertIn("[I] The engine got 1 weight(s) from the model.\n", out)
+                self.assertIn("Passed: 1/1 iterations", out)
+                out = self.fake("run", "s.onnx", "--native", "--trt", "--strip-plan", *SHAPES, family=family).out
+                self.assertIn("Passed: 1/1 iterations", out)
+
+    def test_without_a_model(self):
+        self.fake("convert", "s.onnx", "-o", "s.engine", *PROFILE, "--strip-plan")
+        err = self.fake("run", "s.engine", "--trt", *SHAPES, rc=1).err
+        self.assertIn("the engine was built with --strip-plan and lacks 1 weight(s), 'scale' first: run its model with", err)
+        self.assertIn("Refittable", self.fake("inspect", "model", "s.engine").out)
+
+    def test_other_models(self):
+        self.fake("convert", "s.onnx", "-o", "s.engine", *PROFILE, "--strip-plan")
+        self.save("two.onnx", self.scaled(("scale", [2], [0.5, 0.5])))
+        self.save("other.onnx", self.scaled(("gain", [1], [0.5])))
+        for model, part in (("two.onnx", "takes 1 element(s) of float32 for the weight 'scale', but the model has 2 of float32"),
+                            ("other.onnx", "lacks the weight 'scale', and the model has no initializer of that name")):
+            self.assertIn(part, self.fake("run", model, "--native", "--trt-engine", "s.engine", *SHAPES, rc=1).err)
+
+    def test_refittable_engines_keep_their_weights(self):
+        self.fake("convert", "m.onnx", "-o", "m.engine", *PROFILE, "--refittable")
+        out = self.fake("run", "m.onnx", "--native", "--trt-engine", "m.engine", *SHAPES).out
+        self.assertNotIn("weight(s) from the model", out)
+        self.assertIn("Passed: 1/1 iterations", out)
+
+
 class Faults(Fake):
     def test_build_that_crashes(self):
         err = self.run_it("convert", "m.onnx", "-o", "x.engine", rc=1,

@@ -37,6 +37,9 @@ METHODS = {
         clear_quantization_flag=clearQuantizationFlag""",
     ("VAttentionBoundaryLayer", "boundary"): "attention=getAttention",
     ("VAttention", "attention"): "set_decomposable=setDecomposable get_decomposable=getDecomposable",
+    ("VRefitter", "refitter"): """
+        refit=refitCudaEngine set_error_recorder=setErrorRecorder set_weights=setNamedWeights get_missing=getMissingWeights
+        prototype=getWeightsPrototype""",
     ("VAlgorithmContext", "choice"): "name=getName n_inputs=getNbInputs n_outputs=getNbOutputs",
     ("VAlgorithm", "algorithm"): "variant=getAlgorithmVariant info=getAlgorithmIOInfoByIndex",
     ("VAlgorithmVariant", "variant"): "implementation=getImplementation tactic=getTactic",

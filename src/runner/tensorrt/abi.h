@@ -173,6 +173,11 @@ enum { TRT_DEVICE_GPU, TRT_DEVICE_DLA };
     X(IMPL, runtime_set_host_code_allowed, void, (void *self, bool allowed), 21, 20, 21, 20)                 \
     X(IMPL, runtime_engine_validity, int32_t,                                                                \
       (void *self, const void *bytes, int64_t size, uint64_t *diagnostics), -1, -1, 25, 24)                  \
+    X(IMPL, refitter_refit, bool, (void *self), 4, 4, 4, 4)                                                  \
+    X(IMPL, refitter_set_error_recorder, void, (void *self, void *recorder), 11, 7, 11, 7)                   \
+    X(IMPL, refitter_set_weights, bool, (void *self, const char *name, trt_weights weights), 13, 9, 13, 9)   \
+    X(IMPL, refitter_get_missing, int32_t, (void *self, int32_t size, const char **names), 14, 10, 14, 10)   \
+    X(IMPL, refitter_prototype, trt_weights, (void *self, const char *name), 26, 22, 26, 22)                 \
     X(IMPL, engine_n_layers, int32_t, (void *self), 3, 3, 3, 3)                                              \
     X(IMPL, engine_create_context, trt_object *, (void *self, int32_t strategy), 5, 5, 5, 5)                 \
     X(IMPL, engine_is_refittable, bool, (void *self), 8, 6, 6, 6)                                            \

@@ -16,6 +16,7 @@
  *     network_text.c    a network as text; network_onnx.c: as a model
  *     cuda.c            device memory and streams through the driver
  *     engine.c          an engine from bytes; engine_text.c: as text
+ *     refit.c           weights for an engine without them
  *     context.c         one engine running: buffers, copies
  *     tensorrt.c        the runner */
 #ifndef PG_RUNNER_TENSORRT_INTERNAL_H
@@ -123,6 +124,7 @@ typedef struct pg_trt {
     pg_dylib core, parser;
     trt_object *(*create_builder)(void *logger, int version);
     trt_object *(*create_runtime)(void *logger, int version);
+    trt_object *(*create_refitter)(trt_object *engine, void *logger, int version);
     trt_object *(*create_parser)(trt_object *network, void *logger, int version);
     trt_object *(*plugin_registry)(void);
     int number; /* what the create functions are handed */
@@ -270,6 +272,12 @@ PG_MUST_USE pg_status pg_trt_engine_open(pg_trt_engine *engine, pg_model *model,
 void pg_trt_engine_close(pg_trt_engine *engine);
 /* The type of an input or output; dims in the arena. */
 pg_type pg_trt_io_type(const pg_trt_engine *engine, const char *name, pg_arena *arena);
+
+/* ---- refit.c ---- */
+
+/* Gives the engine the weights that it was built without; nothing where it lacks none. PG_ERR_INVALID names the
+ * first one where `model` is NULL. */
+PG_MUST_USE pg_status pg_trt_refit(pg_trt_engine *engine, const pg_model *model);
 
 /* ---- context.c ---- */
 

@@ -244,6 +244,7 @@ static pg_status load(pg_trt *trt, const place *found)
     static const pg_dylib_symbol core[] = {
         {"createInferBuilder_INTERNAL", offsetof(pg_trt, create_builder), true},
         {"createInferRuntime_INTERNAL", offsetof(pg_trt, create_runtime), false},
+        {"createInferRefitter_INTERNAL", offsetof(pg_trt, create_refitter), true},
         {"getPluginRegistry", offsetof(pg_trt, plugin_registry), true},
     };
     static const pg_dylib_symbol parser[] = {

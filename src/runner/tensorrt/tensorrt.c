@@ -66,6 +66,8 @@ static pg_status activate(pg_runner *runner)
     trt_runner *self = (trt_runner *)runner;
     pg_status status = pg_trt_engine_open(&self->engine, self->model, self->path, self->options);
     if (status == NULL)
+        status = pg_trt_refit(&self->engine, self->model != NULL ? self->model : self->options->refit_from);
+    if (status == NULL)
         status = pg_trt_context_new(&self->engine, self->options, &self->context);
     if (status == NULL)
         pg_runner_set_runtime(runner, self->engine.trt->product, self->engine.trt->version);

@@ -113,6 +113,7 @@ typedef struct pg_trt_options {
     const pg_tactic_replay *load_tactics, *exclude_tactics; /* NULL: none */
     /* Engine and inference */
     const char *save_engine, *load_runtime;
+    const pg_model *refit_from; /* where an engine file without weights takes them from; may be NULL */
     bool has_profile;
     int64_t profile;
     const char *allocation; /* "static", "profile", "runtime" */

@@ -35,6 +35,7 @@ pg_status run_live_new(run_live *live, const run_args *args, pg_model *model, pg
     pg_args_trt *saved = PG_ARENA_NEW(arena, pg_args_trt); /* --trt-engine: one more runner */
     *saved = args->trt;
     saved->engine_file = args->trt.engine.engine;
+    saved->options.refit_from = model;
     return add_runner(live, args, "trt", saved, NULL, arena);
 }
 
