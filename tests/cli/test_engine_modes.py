@@ -4,6 +4,7 @@ import json
 import re
 import unittest
 
+from seed_models import ints_attribute
 from support import ROOT, Case, model, node, relu_model, value_info, weight
 
 
@@ -138,6 +139,18 @@ class Origins(Engine):
         self.assertIn("[E] First NaN or Inf from finite inputs: Reciprocal 'n_inf', in tensor 'inf' | 0 NaN and 1 Inf among 1 "
                       "elements\n", out)
         self.assertIn("[E] First NaN: Sub 'n_sub', in tensor 'd' | 1 NaN and 0 Inf among 1 elements\n", out)
+
+    def test_convolution_is_watched_by_its_definition(self):
+        """One pixel that overflows: Winograd's sums would spread NaN over its whole tile of 4x4 results."""
+        taps = [10.0 if i // 9 % 16 == 0 and i % 9 == 4 else 0.0 for i in range(16 * 16 * 9)]
+        pixels = [3e38 if i == 5 * 12 + 6 else 1.0 for i in range(16 * 144)]
+        conv = node("Conv", ["s", "w"], ["c"], "wide") + ints_attribute("pads", [1, 1, 1, 1])
+        self.save("w.onnx", model([node("Mul", ["x", "p"], ["s"], "bright"), conv, node("Relu", ["c"], ["y"], "last")],
+                                  [value_info("x", [1, 16, 12, 12])], [value_info("y", [1, 16, 12, 12])],
+                                  [weight("w", [16, 16, 3, 3], taps), weight("p", [1, 16, 12, 12], pixels)]))
+        for words in ([], ["--native-precision", "float64"]):
+            out = self.run_it("run", "w.onnx", "--native", "--validate", "--val-range", "[0.9,1]", *words, rc=1).out
+            self.assertIn("First NaN or Inf from finite inputs: Conv 'wide', in tensor 'c' | 0 NaN and 16 Inf among 2304 elements", out)
 
     def test_weight_with_nan(self):
         self.save("w.onnx", model([node("Add", ["x", "w"], ["y"])], [value_info("x", [1])], [value_info("y", [1])],

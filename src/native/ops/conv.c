@@ -140,8 +140,6 @@ static pg_status transform(pg_op *op, conv_state *state, const pg_tensor *w)
 {
     void *room;
     bool fresh;
-    if (state->transformed.memory == NULL)
-        pg_op_room_free(op);
     PG_TRY(packed_room(op, &state->transformed, &room, &fresh));
     if (fresh) {
         conv_weights wide = wide_weights(&state->weights, w->dtype);
@@ -169,7 +167,7 @@ static pg_status begin_forms(pg_op *op, conv_state *state, const pg_tensor *w)
         uint64_t bytes;
         conv_weights wide = wide_weights(&state->weights, w->dtype);
         conv_winograd_describe(&wide, &state->winograd, &bytes);
-        PG_TRY(packed_begin(op, "winograd", 1u << 1, bytes, PACKED_AT_ONCE, &state->transformed));
+        PG_TRY(packed_begin(op, "winograd", 1u << 1, bytes, PACKED_MAY_WAIT, &state->transformed));
     }
     return packed_is_due(&state->packed) && !state->may_winograd ? pack(op, state, w, &packed) : NULL;
 }
@@ -199,7 +197,7 @@ static pg_status choose_form(pg_op *op, conv_state *state, const pg_tensor *w, c
 {
     const bool chosen = op->tactic == PG_TACTIC_WINOGRAD,
                can = state->may_winograd && conv_winograd_takes(job);
-    bool wanted = can && state->packed.state != PACKED_NOT_YET && (chosen || conv_winograd_pays(job));
+    bool wanted = can && (chosen || conv_winograd_pays(job));
     if (op->session->frozen && (wanted ? &state->transformed : &state->packed)->memory == NULL &&
         (wanted ? &state->packed : &state->transformed)->memory != NULL)
         wanted = can && !wanted;
