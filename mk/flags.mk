@@ -22,7 +22,7 @@ CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=thread -Wno-maybe-uninitialized
 LDFLAGS += -fsanitize=thread
 else ifeq ($(PROFILE),fuzz)
 # The parsers, the engine and what they stand on, compiled by clang; warnings are gcc's business.
-FUZZED := src/base/% src/log/% src/tensor/% src/npy/% src/json/% src/onnx/% src/shapes/% src/data/% src/native/% src/runner/runner.c src/runner/feed.c
+FUZZED := $(addprefix src/,base/% log/% tensor/% npy/% json/% onnx/% shapes/% surgery/% data/% native/% engine/% runner/runner.c runner/feed.c)
 CFLAGS := -std=c17 -g -O1 -w -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=undefined
 LDFLAGS += -fsanitize=fuzzer,address,undefined

@@ -48,7 +48,7 @@ static pg_status read_term(pg_infer *c, pg_str term, size_t input, letters *seen
             if (!at->has_value && at->name.len == 0)
                 *at = dims[d];
             d++;
-        } else if (letter == '.' && i + 2 < term.len && term.ptr[i + 1] == '.') {
+        } else if (pg_str_starts(pg_str_sub(term, i, term.len), PG_STR("..."))) {
             i += 2;
             for (uint32_t k = 0; k < n; k++, d++) {
                 pg_dim *at = &seen->ellipsis[64 - n + k];
