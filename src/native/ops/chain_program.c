@@ -375,10 +375,28 @@ static void place_steps(slot_maker *m)
         place_step(m, i);
 }
 
-/* Repeated operands are read row by row where rows are long; the walk over them tells. */
+/* Elements after which an operand of a merged walk begins anew; 0 when it does not. */
+static uint64_t period(const chain_loop *loop, const pg_walk *walk)
+{
+    return walk->strides[0][0] == 0 ? loop->count / (uint64_t)walk->dims[0] : 0;
+}
+
+static bool has_short_period(const chain_program *p, const chain_loop *loop, const chain_value *value)
+{
+    pg_walk walk;
+    pg_walk_init(&walk, p->rank, loop->storage);
+    pg_walk_add(&walk, p->rank, value->storage);
+    pg_walk_merge(&walk);
+    const uint64_t elements = period(loop, &walk);
+    return elements > 0 && elements <= CHAIN_BLOCK / 2;
+}
+
+/* Repeated operands are read row by row where rows are long; the walk over them tells. But where all begin anew
+ * within a block, several rows are done together. */
 static bool has_long_rows(const chain_program *p, const chain_loop *loop)
 {
     pg_walk walk;
+    bool short_periods = true;
     pg_walk_init(&walk, p->rank, loop->storage);
     for (size_t i = 0; i < loop->n_steps; i++) {
         const chain_step *step = &p->steps.items[loop->steps[i]];
@@ -389,17 +407,16 @@ static bool has_long_rows(const chain_program *p, const chain_loop *loop)
             if (walk.n == PG_WALK_MOST)
                 return false;
             pg_walk_add(&walk, p->rank, x->storage);
+            short_periods = short_periods && has_short_period(p, loop, x);
         }
     }
     pg_walk_merge(&walk);
-    return walk.n == 0 || walk.dims[walk.rank - 1] >= CHAIN_SHORT;
+    return walk.n == 0 || (walk.dims[walk.rank - 1] >= CHAIN_SHORT && !short_periods);
 }
 
-/* Elements after which a tile begins anew; 0 when it does not. */
-static uint64_t period(const chain_loop *loop, const chain_slot *slot)
+static uint64_t tile_period(const chain_loop *loop, const chain_slot *slot)
 {
-    const pg_walk *walk = &loop->tiles[slot->index];
-    return walk->strides[0][0] == 0 ? loop->count / (uint64_t)walk->dims[0] : 0;
+    return period(loop, &loop->tiles[slot->index]);
 }
 
 /* As many elements as the room holds, in whole periods where that works. */
@@ -410,8 +427,8 @@ static bool choose_block(chain_loop *loop)
     for (size_t i = 0; i < loop->n_slots; i++) {
         const chain_slot *slot = &loop->slots[i];
         bytes += slot->kind == CHAIN_TILE || slot->kind == CHAIN_REGISTER ? slot->size : 0;
-        if (slot->kind == CHAIN_TILE && period(loop, slot) <= CHAIN_BLOCK)
-            longest = PG_MAX(longest, period(loop, slot));
+        if (slot->kind == CHAIN_TILE && tile_period(loop, slot) <= CHAIN_BLOCK)
+            longest = PG_MAX(longest, tile_period(loop, slot));
     }
     size_t block = PG_MIN((size_t)CHAIN_BLOCK, (size_t)CHAIN_ROOM / PG_MAX(bytes, (size_t)1));
     block = block / CHAIN_LEAST * CHAIN_LEAST;
@@ -428,7 +445,7 @@ static bool choose_block(chain_loop *loop)
         slot->room = at;
         at += stride * slot->size;
         if (slot->kind == CHAIN_TILE)
-            slot->periodic = period(loop, slot) > 0 && block % period(loop, slot) == 0;
+            slot->periodic = tile_period(loop, slot) > 0 && block % tile_period(loop, slot) == 0;
     }
     return true;
 }
