@@ -6,7 +6,7 @@
  *     pg_profile_end_run(profile, seconds of the whole run);
  *     ... rows ...
  *
- * Nodes are those that run: a fused node stands under the name of one of its parts. */
+ * Nodes are those that run: a fused node stands under the name of one of its parts, a Chain under all their names. */
 #ifndef PG_NATIVE_PROFILE_H
 #define PG_NATIVE_PROFILE_H
 

@@ -31,6 +31,11 @@ EPSILON = {"float16": 2e-3, "float32": 2e-5, "float64": 1e-9}
 LARGEST = 1e4  # of a float in a graph: beyond it differences mean little
 MOST_ELEMENTS = 20000
 
+# Operators that become parts of chains where they follow each other; every third graph ends in some of them.
+CHAINED = ("Abs", "Neg", "Sign", "Floor", "Exp", "Sigmoid", "Tanh", "Erf", "Relu", "Sqrt", "Reciprocal", "Not", "IsNaN", "LeakyRelu",
+           "HardSigmoid", "HardSwish", "Clip", "Add", "Sub", "Mul", "Div", "Pow", "Equal", "Greater", "Less", "And", "PRelu", "Max",
+           "Where", "Cast")
+
 Value = collections.namedtuple("Value", "name array exact constant loss")
 
 
@@ -279,6 +284,8 @@ def make_graph(seed, only=()):
     with np.errstate(all="ignore"):
         for _ in range(graph.integer(1, 8)):
             graph.grow(only)
+        for _ in range(graph.integer(3, 9) if seed % 3 == 0 and not only else 0):
+            graph.grow(CHAINED)
     return graph
 
 
