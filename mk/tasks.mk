@@ -17,6 +17,10 @@ bench:
 	@$(MAKE) --no-print-directory -s -j2 PROFILE=release tests >&2
 	@python3 scripts/bench.py
 
+accuracy:
+	@$(MAKE) --no-print-directory -s -j2 PROFILE=release tests all >&2
+	@python3 scripts/accuracy.py
+
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 

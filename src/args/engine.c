@@ -163,19 +163,6 @@ static pg_status fill_profiles(const pg_args_build *args, pg_args_feeds *data, c
     return NULL;
 }
 
-/* ---- Types ---- */
-
-static pg_status check_types(const pg_args_trt *trt)
-{
-    if (trt->config.tf32)
-        PG_LOG_INFO("TF32 is allowed, and not needed: the built-in engine multiplies in float32.");
-    if (trt->network.strongly_typed && (trt->config.fp16 || trt->config.bf16 || trt->config.int8))
-        return pg_err(
-            PG_ERR_INVALID,
-            "--strongly-typed takes the types from the model: it excludes --fp16, --bf16 and --int8");
-    return NULL;
-}
-
 static pg_status fill_pools(const pg_trt_options *options, pg_build_config *build)
 {
     for (size_t i = 0; i < options->n_pools; i++) {
@@ -207,9 +194,7 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
     enum { DEFAULT_LEVEL = 3 };
     const pg_args_trt_config *config = &args->trt->config;
     pg_args_feeds data = {0};
-    pg_build_config build = {.fp16 = config->fp16,
-                             .bf16 = config->bf16,
-                             .int8 = config->int8,
+    pg_build_config build = {.version_compatible = config->version_compatible,
                              .calibration = config->calibration,
                              .calibration_cache = config->calibration_cache,
                              .level = config->level.set ? (unsigned)config->level.value : DEFAULT_LEVEL,
@@ -217,7 +202,7 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
                              .data = pg_args_feeds_next,
                              .data_context = &data};
     build.calibration.threads = args->threads;
-    PG_TRY(pg_trt_fill_precisions(&args->trt->options, arena, &build));
+    PG_TRY(pg_args_engine_precisions(args->trt, arena, &build));
     PG_TRY(fill_pools(&args->trt->options, &build));
     PG_TRY(pg_args_engine_plan(config, &build));
     PG_TRY(pg_args_engine_tactics(args, arena, &build));
@@ -234,7 +219,6 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
 pg_status pg_args_build_engine(const pg_args_build *args, pg_model *model, pg_arena *arena, pg_engine **out)
 {
     pg_model *selected = NULL;
-    PG_TRY(check_types(args->trt));
     PG_TRY(pg_args_engine_network(args->trt, model, arena, &selected));
     pg_status status = build_with(args, selected, arena, out);
     pg_model_unref(selected);

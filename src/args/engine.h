@@ -15,6 +15,9 @@ PG_MUST_USE pg_status pg_args_engine_plan(const pg_args_trt_config *config, pg_b
 PG_MUST_USE pg_status pg_args_engine_tactics(const pg_args_build *args, pg_arena *arena,
                                              pg_build_config *build);
 PG_MUST_USE pg_status pg_args_engine_save_tactics(const pg_args_build *args, const pg_engine *engine);
+/* Fills what the configuration says of types: those that are allowed, and those of single layers. */
+PG_MUST_USE pg_status pg_args_engine_precisions(const pg_args_trt *trt, pg_arena *arena,
+                                                pg_build_config *build);
 
 /* Inputs to calibrate with: the files of --load-inputs, or generated ones. */
 typedef struct pg_args_feeds {

@@ -4,7 +4,6 @@
 static const struct {
     const char *option, *reason;
 } refused[] = {
-    {"--fp8", "it does not compute in 8-bit floats"},
     {"--sparse-weights", "it has no kernels for sparse weights"},
     {"--disable-compilation-cache", "it compiles no kernels while it builds"},
     {"--trt-safety-restricted", "it has no safety runtime"},

@@ -34,7 +34,7 @@ typedef enum pg_constraints {
     PG_CONSTRAINTS_OBEY
 } pg_constraints;
 
-/* A layer that shall compute in a type: float32, float16, bfloat16 or int8. */
+/* A layer that shall compute in a type: float32, float16, bfloat16, float8e4m3fn or int8. */
 typedef struct pg_layer_precision {
     pg_str layer; /* a node's name, or a wildcard */
     pg_dtype dtype;
@@ -54,12 +54,12 @@ typedef struct pg_tactic_config {
 typedef struct pg_build_config {
     const pg_shape_profile *profiles; /* none: one profile of the model's own shapes, open dims 1 */
     size_t n_profiles;
-    bool fp16, bf16, int8;
-    bool float_convolutions; /* int8 leaves convolutions as they are */
+    bool fp16, bf16, fp8, int8; /* not fp8 and int8 */
+    bool float_convolutions;    /* int8 leaves convolutions as they are */
     pg_constraints constraints;
     const pg_layer_precision *precisions;
     size_t n_precisions;
-    pg_calibrate_options calibration; /* with int8 */
+    pg_calibrate_options calibration; /* with fp8 and int8 */
     const char *calibration_cache;    /* read when it exists and is not empty, else written; may be NULL */
     pg_feed_source data;              /* inputs to calibrate with */
     void *data_context;

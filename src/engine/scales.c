@@ -55,7 +55,7 @@ void pg_scales_put(pg_scales *scales, pg_str tensor, float value)
         return;
     }
     pg_str name = pg_arena_str(&scales->arena, tensor);
-    PG_VEC_PUSH(&scales->items, ((pg_scale){name, value}));
+    PG_VEC_PUSH(&scales->items, ((pg_scale){name, value, 0}));
     pg_map_put(&scales->by_tensor, name, NULL);
 }
 
@@ -63,6 +63,12 @@ float pg_scales_get(const pg_scales *scales, pg_str tensor)
 {
     size_t known = pg_map_index(&scales->by_tensor, tensor);
     return known != SIZE_MAX ? scales->items.items[known].value : 0;
+}
+
+double pg_scales_noise(const pg_scales *scales, pg_str tensor)
+{
+    size_t known = pg_map_index(&scales->by_tensor, tensor);
+    return known != SIZE_MAX ? scales->items.items[known].noise : 0;
 }
 
 /* ---- The file ---- */

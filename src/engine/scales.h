@@ -25,7 +25,8 @@ PG_MUST_USE pg_status pg_calibrator_parse(pg_str class_name, pg_calibrator *out)
 
 typedef struct pg_scale {
     pg_str tensor;
-    float value; /* real = value * int8; finite and above zero */
+    float value;  /* real = value * int8; finite and above zero */
+    double noise; /* of the tensor rounded to int8, as a part of its power; 0: not known */
 } pg_scale;
 
 /* A zeroed struct is empty. */
@@ -38,6 +39,8 @@ void pg_scales_deinit(pg_scales *scales);
 /* Adds, or replaces the value of a known tensor. The name is copied. */
 void pg_scales_put(pg_scales *scales, pg_str tensor, float value);
 /* 0 when the tensor has none. */
+/* noise of a tensor; 0 when it is not known */
+double pg_scales_noise(const pg_scales *scales, pg_str tensor);
 float pg_scales_get(const pg_scales *scales, pg_str tensor);
 
 /* Reads a cache; errors name the path and the line. *out_calibrator is the algorithm of the first line. A file

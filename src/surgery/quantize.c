@@ -6,8 +6,12 @@
 #include "onnx/build.h"
 #include "shapes/shapes.h"
 #include "surgery/internal.h"
+#include "tensor/dtype_convert.h"
 
-enum { CHANNELS_SINCE = 13 }; /* before it QuantizeLinear knows no channels; com.microsoft's does */
+enum {
+    CHANNELS_SINCE = 13,
+    FLOAT8_SINCE = 19
+}; /* before it QuantizeLinear knows no channels; com.microsoft's does */
 
 #define CONTRIB "com.microsoft"
 
@@ -18,6 +22,7 @@ typedef struct tensor_info {
     float scale;             /* of an activation; 0 = none */
     size_t reads;            /* by nodes, subgraphs and the graph's outputs */
     size_t quantized_reads;  /* of a weight: by nodes that read its int8 form */
+    double noise;            /* of a quantized weight */
     pg_str dequantized;      /* name of the float32 tensor behind the int8 one, once it was made */
 } tensor_info;
 
@@ -79,6 +84,15 @@ static size_t data_inputs(const pg_node *node, role as)
     return as == ROLE_CONCAT                    ? node->n_inputs
            : as == ROLE_MOVE || as == ROLE_MEAN ? 1
                                                 : PG_MIN(node->n_inputs, 2);
+}
+
+static bool is_float8(const pass *p)
+{
+    return p->options->to == PG_F8E4M3FN;
+}
+static pg_dtype code_type(const pass *p)
+{
+    return is_float8(p) ? PG_F8E4M3FN : PG_I8;
 }
 
 static tensor_info *info_of(const pass *p, pg_str name)
@@ -264,7 +278,8 @@ static void choose_nodes(pass *p)
     for (size_t n = 0; n < graph->n_nodes; n++) {
         const pg_node *node = &graph->nodes[n];
         const role as = role_of(node);
-        p->chosen[n] = as != ROLE_NONE && node->n_inputs > 0 && node->n_outputs == 1 &&
+        p->chosen[n] = as != ROLE_NONE && (as == ROLE_PRODUCT || !is_float8(p)) && node->n_inputs > 0 &&
+                       node->n_outputs == 1 &&
                        (p->options->wanted == NULL || p->options->wanted(p->options->context, node)) &&
                        has_scales(p, node, as) && !(as == ROLE_JOIN && gated(p, node).len > 0);
     }
@@ -338,7 +353,7 @@ static void add_scales(pass *p, const float *scales, size_t count, bool scalar, 
     *out_scale = fresh(p, base, "scale");
     *out_zero = fresh(p, base, "zero_point");
     add_weight(p, *out_scale, PG_F32, scalar ? 0 : 1, dims, kept, count * sizeof *kept);
-    add_weight(p, *out_zero, PG_I8, scalar ? 0 : 1, dims, zeros, count);
+    add_weight(p, *out_zero, code_type(p), scalar ? 0 : 1, dims, zeros, count); /* 0 is 0 in both types */
 }
 
 static pg_str quantize_activation(pass *p, pg_str name)
@@ -356,23 +371,47 @@ static pg_str quantize_activation(pass *p, pg_str name)
     return info->dequantized;
 }
 
-/* Elements [outer][channel][inner] as int8, each channel by its own scale. */
-static void quantize_channels(const float *values, size_t outer, size_t channels, size_t inner, float *scales,
-                              int8_t *out)
+/* `count` weights as codes of one scale. Answers the power of what they lose. */
+static double quantize_run(const float *values, size_t count, float scale, bool float8, uint8_t *out)
 {
+    const pg_cast_options options = {.saturate = true};
+    double lost = 0;
+    for (size_t i = 0; i < count; i++) {
+        float back = values[i] / scale;
+        if (float8) {
+            pg_convert(PG_F32, &back, PG_F8E4M3FN, &out[i], 1, &options);
+            pg_convert(PG_F8E4M3FN, &out[i], PG_F32, &back, 1, NULL);
+        } else {
+            back = fminf(fmaxf(rintf(back), -128), 127);
+            out[i] = (uint8_t)(int8_t)back;
+        }
+        const double difference = (double)values[i] - (double)back * (double)scale;
+        lost += difference * difference;
+    }
+    return lost;
+}
+
+/* Elements [outer][channel][inner] as codes, each channel by its own scale. Answers the noise. */
+static double quantize_channels(const float *values, size_t outer, size_t channels, size_t inner, bool float8,
+                                float *scales, uint8_t *out)
+{
+    const float largest = float8 ? 448 : 127;
+    double power = 0, lost = 0;
     for (size_t c = 0; c < channels; c++) {
         float max = 0;
         for (size_t o = 0; o < outer; o++)
-            for (size_t i = 0; i < inner; i++)
-                max = fmaxf(max, fabsf(values[(o * channels + c) * inner + i]));
-        scales[c] = max > 0 && isfinite(max) ? max / 127 : 1;
-        for (size_t o = 0; o < outer; o++)
             for (size_t i = 0; i < inner; i++) {
-                size_t at = (o * channels + c) * inner + i;
-                float q = rintf(values[at] / scales[c]);
-                out[at] = (int8_t)fminf(fmaxf(q, -128), 127);
+                const float x = values[(o * channels + c) * inner + i];
+                max = fmaxf(max, fabsf(x));
+                power += (double)x * (double)x;
             }
+        scales[c] = max > 0 && isfinite(max) ? max / largest : 1;
+        for (size_t o = 0; o < outer; o++) {
+            const size_t at = (o * channels + c) * inner;
+            lost += quantize_run(values + at, inner, scales[c], float8, out + at);
+        }
     }
+    return power > 0 ? lost / power : 0;
 }
 
 static pg_status quantize_weight(pass *p, pg_str name, int64_t axis, pg_str *out)
@@ -389,15 +428,20 @@ static pg_status quantize_weight(pass *p, pg_str name, int64_t axis, pg_str *out
     size_t channels = (size_t)weight->dims[axis], outer = 1, inner = 1;
     for (uint32_t d = 0; d < weight->rank; d++)
         *((int64_t)d < axis ? &outer : &inner) *= (int64_t)d == axis ? 1 : (size_t)weight->dims[d];
-    size_t count = outer * channels * inner;
+    const size_t count = outer * channels * inner;
+    if (is_float8(p)) { /* its steps follow the magnitude of each number: one scale is enough */
+        outer = channels = 1;
+        inner = count;
+        axis = -1;
+    }
     float *scales = PG_ARENA_ARRAY(&p->scratch, float, channels + 1);
-    int8_t *bytes = PG_ARENA_ARRAY(p->arena, int8_t, count + 1);
-    quantize_channels(tensor.data, outer, channels, inner, scales, bytes);
+    uint8_t *bytes = PG_ARENA_ARRAY(p->arena, uint8_t, count + 1);
+    info->noise = quantize_channels(tensor.data, outer, channels, inner, is_float8(p), scales, bytes);
     pg_tensor_deinit(&tensor);
-    add_scales(p, scales, channels, false, name, &scale, &zero);
+    add_scales(p, scales, channels, is_float8(p), name, &scale, &zero);
     pg_str quantized = fresh(p, name, "quantized");
     *out = info->dequantized = fresh(p, name, "dequantized");
-    add_weight(p, quantized, PG_I8, weight->rank, weight->dims, bytes, count);
+    add_weight(p, quantized, code_type(p), weight->rank, weight->dims, bytes, count);
     add_node(p, "DequantizeLinear", quantized, scale, zero, *out, axis);
     p->report.weights++;
     return NULL;
@@ -419,6 +463,9 @@ static pg_status emit_node(pass *p, const pg_node *node, bool chosen)
             else
                 inputs[i] = quantize_activation(p, inputs[i]);
         }
+        const tensor_info *weight = as == ROLE_PRODUCT ? info_of(p, node->inputs[1]) : NULL;
+        if (p->options->chosen != NULL)
+            p->options->chosen(p->options->context, node, weight != NULL ? weight->noise : 0);
         PG_TRY(pg_wire_edit(p->arena, (pg_wire_source){0}, node->wire, &out));
         pg_wire_remove(out, PG_PB_NODE_INPUT);
         for (size_t i = 0; i < node->n_inputs; i++)
@@ -482,7 +529,7 @@ static pg_status rewrite(pass *p, pg_wire_message **out_root)
     pg_surgery_each_read(graph, count_read, p);
     choose_nodes(p);
     PG_TRY(pg_model_edit(p->arena, p->model, out_root, &p->graph));
-    p->contrib = pg_model_opset(p->model, PG_STR_EMPTY) < CHANNELS_SINCE;
+    p->contrib = pg_model_opset(p->model, PG_STR_EMPTY) < (is_float8(p) ? FLOAT8_SINCE : CHANNELS_SINCE);
     if (p->contrib && pg_model_opset(p->model, PG_STR(CONTRIB)) == 0)
         pg_build_opset(p->arena, *out_root, CONTRIB, 1);
     pg_wire_remove(p->graph, PG_PB_GRAPH_NODE);
@@ -512,5 +559,5 @@ pg_status pg_surgery_quantize(const pg_model *model, const pg_quantize_options *
     if (status == NULL)
         return pg_surgery_finish(&arena, root, model, out);
     pg_arena_deinit(&arena);
-    return pg_status_context(status, "while quantizing to int8");
+    return pg_status_context(status, "while quantizing to %s", pg_dtype_name(code_type(&p)));
 }

@@ -1,4 +1,4 @@
-/* float32 models with the quantization of int8 written into them. */
+/* float32 models with the quantization to int8 or float8 written into them. */
 #ifndef PG_SURGERY_QUANTIZE_H
 #define PG_SURGERY_QUANTIZE_H
 
@@ -6,10 +6,14 @@
 
 typedef struct pg_quantize_options {
     void *context;
-    /* The scale of a tensor, 0 when it has none. */
+    pg_dtype to; /* PG_I8 (or 0), PG_F8E4M3FN */
+    /* The scale of a tensor, 0 when it has none: its largest number over the type's. */
     float (*scale_of)(void *context, pg_str tensor);
     /* Optional: false keeps a node in floating point. */
     bool (*wanted)(void *context, const pg_node *node);
+    /* Optional: told of every node that is quantized; `noise` of its weights is the power of what they lose over
+     * their power. */
+    void (*chosen)(void *context, const pg_node *node, double noise);
 } pg_quantize_options;
 
 typedef struct pg_quantize_report {
@@ -33,7 +37,9 @@ bool pg_surgery_is_quantized(const pg_graph *graph);
  * or 1 for a channel of zeros); biases stay float32. The pass works on the main graph; a model that already
  * has QuantizeLinear or DequantizeLinear nodes is returned as it is.
  *
- * Below opset 13, whose QuantizeLinear knows no channels, the operators are com.microsoft's. `report` may be
+ * To float8e4m3fn only Conv, Gemm and MatMul are quantized, and weights have one scale.
+ *
+ * Below opset 13 (19 for float8), whose QuantizeLinear knows no channels, the operators are com.microsoft's. `report` may be
  * NULL. */
 PG_MUST_USE pg_status pg_surgery_quantize(const pg_model *model, const pg_quantize_options *options,
                                           pg_quantize_report *report, pg_model **out);

@@ -11,18 +11,19 @@ static pg_status parse_type(pg_trt_pair text, pg_layer_precision *out)
     static const struct {
         const char *name;
         pg_dtype dtype;
-    } types[] = {{"float32", PG_F32},   {"float", PG_F32}, {"fp32", PG_F32},
-                 {"float16", PG_F16},   {"half", PG_F16},  {"fp16", PG_F16},
-                 {"bfloat16", PG_BF16}, {"bf16", PG_BF16}, {"int8", PG_I8}};
+    } types[] = {{"float32", PG_F32}, {"float", PG_F32},   {"fp32", PG_F32},      {"float16", PG_F16},
+                 {"half", PG_F16},    {"fp16", PG_F16},    {"bfloat16", PG_BF16}, {"bf16", PG_BF16},
+                 {"int8", PG_I8},     {"fp8", PG_F8E4M3FN}};
     for (size_t i = 0; i < PG_COUNT(types); i++)
         if (pg_str_is(text.value, types[i].name)) {
             *out = (pg_layer_precision){text.name, types[i].dtype};
             return NULL;
         }
-    return pg_err(PG_ERR_INVALID,
-                  "option '--layer-precisions': layers compute in float32, float16, bfloat16 or int8, not in "
-                  "'%" PG_STR_FMT "'",
-                  PG_STR_ARG(text.value));
+    return pg_err(
+        PG_ERR_INVALID,
+        "option '--layer-precisions': layers compute in float32, float16, bfloat16, fp8 or int8, not in "
+        "'%" PG_STR_FMT "'",
+        PG_STR_ARG(text.value));
 }
 
 pg_status pg_trt_fill_precisions(const pg_trt_options *options, pg_arena *arena, pg_build_config *out)
