@@ -34,5 +34,8 @@ PG_MUST_USE pg_status pg_args_feeds_open(void *feeds, pg_io_list inputs);
 /* A pg_feed_source. */
 PG_MUST_USE pg_status pg_args_feeds_next(void *feeds, size_t index, pg_feed *out, bool *end);
 void pg_args_feeds_close(void *feeds);
+/* Fills in borders and debug tensors for the network's graph. */
+PG_MUST_USE pg_status pg_args_engine_io(const pg_args_trt *trt, const pg_graph *graph, pg_arena *arena,
+                                        pg_build_config *build);
 
 #endif

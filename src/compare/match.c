@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "compare/internal.h"
 #include "log/log.h"
+#include "tensor/permute.h"
 
 /* ---- Names ---- */
 
@@ -83,66 +84,6 @@ static void try_reshape(pg_tensor *tensor, const pg_tensor *like)
     *tensor = view;
 }
 
-/* Axis i of the result is axis perm[i] of the tensor: the first unused one of the wanted length. False when
- * the lengths are not the same ones. */
-static bool find_permutation(const pg_tensor *tensor, const pg_tensor *like, size_t *perm)
-{
-    bool used[PG_MAX_RANK] = {false};
-    for (size_t i = 0; i < like->rank; i++) {
-        size_t axis = 0;
-        while (axis < tensor->rank && (used[axis] || tensor->dims[axis] != like->dims[i]))
-            axis++;
-        if (axis == tensor->rank)
-            return false;
-        used[axis] = true;
-        perm[i] = axis;
-    }
-    return true;
-}
-
-/* Elements of `size` bytes; the innermost axis is copied with its stride. */
-static void permute_elements(const pg_tensor *from, const size_t *perm, pg_tensor *to, size_t size)
-{
-    size_t strides[PG_MAX_RANK], stride = size, rank = from->rank;
-    for (size_t axis = rank; axis-- > 0;) {
-        strides[axis] = stride;
-        stride *= (size_t)from->dims[axis];
-    }
-    int64_t index[PG_MAX_RANK] = {0};
-    const char *source = from->data;
-    char *target = to->data;
-    uint64_t count = pg_tensor_count(to);
-    for (uint64_t i = 0; i < count; i++) {
-        memcpy(target, source, size);
-        target += size;
-        for (size_t axis = rank; axis-- > 0;) {
-            source += strides[perm[axis]];
-            if (++index[axis] < to->dims[axis])
-                break;
-            source -= strides[perm[axis]] * (size_t)to->dims[axis];
-            index[axis] = 0;
-        }
-    }
-}
-
-static pg_status make_permuted(const pg_tensor *tensor, const pg_tensor *like, const size_t *perm,
-                               pg_tensor *out)
-{
-    unsigned bits = pg_dtype_get(tensor->dtype)->bits;
-    if (bits < 8)
-        return pg_err(PG_ERR_UNSUPPORTED, "outputs of type %s cannot be permuted to compare them",
-                      pg_dtype_name(tensor->dtype));
-    PG_TRY(pg_tensor_alloc(out, tensor->dtype, like->rank, like->dims));
-    permute_elements(tensor, perm, out, bits / 8);
-    if (tensor->dtype == PG_STRING) { /* the texts must live in the result's own buffer */
-        pg_tensor texts = *out;
-        pg_status status = pg_tensor_alloc_strings(out, like->rank, like->dims, texts.data);
-        pg_tensor_deinit(&texts);
-        return status;
-    }
-    return NULL;
-}
-
 static void log_permuted(const pg_tensor *from, const pg_tensor *to, const size_t *perm)
 {
     pg_buf before = {0}, after = {0}, axes = {0};
@@ -160,7 +101,7 @@ static void log_permuted(const pg_tensor *from, const pg_tensor *to, const size_
 static pg_status try_permute(pg_tensor *tensor, const pg_tensor *like, bool *out_permuted)
 {
     size_t perm[PG_MAX_RANK];
-    if (!find_permutation(tensor, like, perm)) {
+    if (!pg_permutation_find(tensor, like->rank, like->dims, perm)) {
         pg_buf from = {0}, to = {0};
         pg_shape_text(&from, tensor->rank, tensor->dims);
         pg_shape_text(&to, like->rank, like->dims);
@@ -173,7 +114,7 @@ static pg_status try_permute(pg_tensor *tensor, const pg_tensor *like, bool *out
     if (pg_tensor_same_shape(tensor, like))
         return NULL;
     pg_tensor permuted;
-    PG_TRY(make_permuted(tensor, like, perm, &permuted));
+    PG_TRY(pg_tensor_permute(tensor, perm, &permuted));
     log_permuted(tensor, &permuted, perm);
     pg_tensor_deinit(tensor);
     *tensor = permuted;

@@ -14,11 +14,13 @@ static pg_status build_all(build *b)
 {
     const pg_build_config *config = b->config;
     PG_TRY(pg_engine_take_profiles(b->engine, b->model->graph, config->profiles, config->n_profiles));
+    PG_TRY(pg_engine_take_io(b->engine, b->model->graph, config));
     PG_TRY(pg_engine_set_precisions(b->model, config, &b->engine->arena, &b->engine->model,
                                     &b->engine->precision));
     b->engine->name = pg_arena_str(&b->engine->arena, b->model->graph->name);
     PG_TRY(pg_engine_tune(b->engine, config));
-    if (!config->portable)
+    PG_TRY(pg_engine_finish_io(b->engine, b->model->graph, config));
+    if (!config->portable && !b->engine->needs_model)
         pg_engine_lower(b->engine);
     return NULL;
 }

@@ -117,60 +117,97 @@ pg_status pg_engine_reserve_room(const pg_engine *engine, pg_session *session, s
 
 /* ---- Layers ---- */
 
-static size_t keep_names(pg_engine *engine, const pg_map *weights, const pg_str *names, size_t count,
+static size_t keep_names(pg_engine *engine, const pg_map *tensors, const pg_str *names, size_t count,
                          const pg_str **out)
 {
     pg_str *kept = PG_ARENA_ARRAY(&engine->arena, pg_str, count + 1);
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
-        if (names[i].len > 0 && !pg_map_has(weights, names[i]))
+        if (names[i].len > 0 && pg_map_has(tensors, names[i]))
             kept[n++] = pg_arena_str(&engine->arena, names[i]);
     *out = kept;
     return n;
+}
+
+/* What flows between layers: inputs that are fed, and what layers make. */
+static void find_tensors(const pg_graph *graph, const pg_session *session, pg_map *out)
+{
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        if (!pg_graph_has_weight(graph, graph->inputs[i].name))
+            pg_map_put(out, graph->inputs[i].name, NULL);
+    for (size_t i = 0; i < pg_session_layer_count(session); i++) {
+        const pg_node *node = pg_session_layer(session, i);
+        for (size_t k = 0; k < node->n_outputs; k++)
+            pg_map_put(out, node->outputs[k], NULL);
+    }
 }
 
 void pg_engine_read_layers(pg_engine *engine, const pg_session *session)
 {
     size_t count = pg_session_layer_count(session);
     pg_engine_layer *layers = PG_ARENA_ARRAY(&engine->arena, pg_engine_layer, count + 1);
-    const pg_graph *graph = engine->model->graph;
-    pg_map weights = {0};
-    for (size_t i = 0; i < graph->n_weights; i++)
-        pg_map_put(&weights, graph->weights[i].name, NULL);
-    for (size_t i = 0; i < graph->n_sparse_weights; i++)
-        pg_map_put(&weights, graph->sparse_weights[i].values.name, NULL);
+    pg_map tensors = {0};
+    find_tensors(engine->model->graph, session, &tensors);
     for (size_t i = 0; i < count; i++) {
         const pg_node *node = pg_session_layer(session, i);
         const char *op =
             pg_arena_printf(&engine->arena, "%" PG_STR_FMT "%s%" PG_STR_FMT, PG_STR_ARG(node->domain),
                             node->domain.len > 0 ? "." : "", PG_STR_ARG(node->op_type));
         layers[i] = (pg_engine_layer){.name = pg_arena_str(&engine->arena, node->name), .op = pg_str_c(op)};
-        layers[i].n_inputs = keep_names(engine, &weights, node->inputs, node->n_inputs, &layers[i].inputs);
+        layers[i].n_inputs = keep_names(engine, &tensors, node->inputs, node->n_inputs, &layers[i].inputs);
         layers[i].n_outputs =
-            keep_names(engine, &weights, node->outputs, node->n_outputs, &layers[i].outputs);
+            keep_names(engine, &tensors, node->outputs, node->n_outputs, &layers[i].outputs);
     }
-    pg_map_deinit(&weights);
+    pg_map_deinit(&tensors);
     engine->layers = layers;
     engine->n_layers = count;
 }
 
-pg_status pg_engine_unknown_layer(const pg_model *model, pg_str name)
+/* The nearest name so far, and how far it is. */
+typedef struct nearest {
+    pg_str wanted, name;
+    size_t distance;
+} nearest;
+
+static nearest search_for(pg_str wanted)
 {
     enum { FAR = 8 };
-    pg_str nearest = PG_STR_EMPTY;
-    size_t least = FAR;
-    for (size_t n = 0; n < model->graph->n_nodes; n++) {
-        size_t distance = pg_str_distance(model->graph->nodes[n].name, name, least);
-        if (distance < least) {
-            least = distance;
-            nearest = model->graph->nodes[n].name;
-        }
+    return (nearest){.wanted = wanted, .distance = FAR};
+}
+
+static void look_at(nearest *search, pg_str name)
+{
+    size_t distance = pg_str_distance(name, search->wanted, search->distance);
+    if (name.len > 0 && distance < search->distance) {
+        search->distance = distance;
+        search->name = name;
     }
-    if (nearest.len > 0)
-        return pg_err(PG_ERR_NOT_FOUND,
-                      "no layer is called '%" PG_STR_FMT "'; did you mean '%" PG_STR_FMT "'?",
-                      PG_STR_ARG(name), PG_STR_ARG(nearest));
-    return pg_err(PG_ERR_NOT_FOUND,
-                  "no layer is called '%" PG_STR_FMT "'; 'polygraphy inspect model --show layers' lists them",
-                  PG_STR_ARG(name));
+}
+
+static pg_status not_found(const nearest *search, const char *what, const char *listed)
+{
+    if (search->name.len > 0)
+        return pg_err(PG_ERR_NOT_FOUND, "%s '%" PG_STR_FMT "'; did you mean '%" PG_STR_FMT "'?", what,
+                      PG_STR_ARG(search->wanted), PG_STR_ARG(search->name));
+    return pg_err(PG_ERR_NOT_FOUND, "%s '%" PG_STR_FMT "'; '%s' lists them", what, PG_STR_ARG(search->wanted),
+                  listed);
+}
+
+pg_status pg_engine_unknown_layer(const pg_model *model, pg_str name)
+{
+    nearest search = search_for(name);
+    for (size_t n = 0; n < model->graph->n_nodes; n++)
+        look_at(&search, model->graph->nodes[n].name);
+    return not_found(&search, "no layer is called", "polygraphy inspect model --show layers");
+}
+
+pg_status pg_engine_unknown_tensor(const pg_graph *graph, pg_str name, const char *what)
+{
+    nearest search = search_for(name);
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        look_at(&search, graph->inputs[i].name);
+    for (size_t n = 0; n < graph->n_nodes; n++)
+        for (size_t i = 0; i < graph->nodes[n].n_outputs; i++)
+            look_at(&search, graph->nodes[n].outputs[i]);
+    return not_found(&search, what, "polygraphy inspect model --display-as trt --show layers");
 }

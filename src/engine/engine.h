@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/map.h"
+#include "engine/border.h"
 #include "engine/calibrate.h"
 #include "engine/tactics.h"
 #include "native/native.h"
@@ -72,6 +73,12 @@ typedef struct pg_build_config {
     unsigned threads;        /* 0 = all processors */
     const char *onednn;      /* path of libdnnl; NULL = search */
     bool no_onednn;
+    const pg_io_border *borders; /* inputs and outputs that are not what the network has */
+    size_t n_borders;
+    bool direct_io; /* nothing may be rearranged between callers and layers */
+    const pg_str *debug_tensors;
+    size_t n_debug_tensors;
+    bool debug_unfused; /* every tensor between layers is a debug tensor */
 } pg_build_config;
 
 /* The model with the configuration's precisions written into it, a reference; and their names ("float16+int8"). */
@@ -91,6 +98,14 @@ typedef struct pg_engine_layer {
 /* For which shapes a session makes room for its tensors before the first run. */
 typedef enum pg_reserve { PG_RESERVE_NOTHING, PG_RESERVE_PROFILE, PG_RESERVE_ALL } pg_reserve;
 
+/* A tensor inside of an engine that is told after its outputs. */
+typedef struct pg_debug_tensor {
+    pg_str name;
+    pg_dtype dtype; /* that the network states; PG_UNDEFINED: not known */
+    bool beside;    /* computed beside the engine when no layer makes it */
+} pg_debug_tensor;
+
+/* Inputs, outputs and profiles are those of the network; what callers see is the `outer_` half, by the borders. */
 typedef struct pg_engine pg_engine;
 struct pg_engine {
     pg_model *model; /* counted; what runs, or is made into what runs */
@@ -116,6 +131,14 @@ struct pg_engine {
     pg_tactic_chooser chooser; /* of its sessions */
     pg_map by_output; /* a layer's first output -> pg_engine_layer; made when it is first asked for */
     bool indexed;
+    const pg_io_border *borders;
+    size_t n_borders;
+    const pg_value_info *outer_inputs, *outer_outputs;
+    size_t n_inputs, n_outputs;
+    const pg_shape_profile *outer_profiles;
+    const pg_debug_tensor *debug_tensors;
+    size_t n_debug_tensors;
+    bool needs_model; /* the file must hold the ONNX model: a debug tensor is computed from it */
     pg_arena arena;
     int refs;
 };

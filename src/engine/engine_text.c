@@ -34,22 +34,28 @@ static void put_names(const printer *p, const pg_str *names, size_t count, const
 
 /* ---- Sections ---- */
 
+/* As callers see them. */
+static void put_outer(const printer *p, const char *what, const pg_value_info *infos, size_t count)
+{
+    pg_buf_printf(p->out, "---- %zu Engine %s(s) ----\n{", count, what);
+    for (size_t i = 0; i < count; i++) {
+        const pg_io_border *border = pg_border_find(p->engine, infos[i].name);
+        bool linear = border == NULL || border->format == PG_IO_LINEAR;
+        bool known = infos[i].type.kind != PG_TYPE_NONE;
+        pg_buf_puts(p->out, i > 0 ? ",\n " : "");
+        pg_engine_tensor_text(infos[i].name, known ? &infos[i].type : type_of(p, infos[i].name),
+                              linear ? NULL : pg_io_format_name(border->format), p->out);
+    }
+    pg_buf_puts(p->out, "}\n\n");
+}
+
 static void put_io(const printer *p)
 {
-    const pg_graph *graph = p->engine->model->graph;
-    const pg_shape_profile *inputs = &p->engine->profiles[0];
-    pg_buf_printf(p->out, "Name: %" PG_STR_FMT " | Explicit Batch Engine\n\n---- %zu Engine Input(s) ----\n{",
-                  PG_STR_ARG(p->engine->name), inputs->count);
-    for (size_t i = 0; i < inputs->count; i++) {
-        pg_buf_puts(p->out, i > 0 ? ",\n " : "");
-        pg_engine_tensor_text(inputs->items[i].input, type_of(p, inputs->items[i].input), NULL, p->out);
-    }
-    pg_buf_printf(p->out, "}\n\n---- %zu Engine Output(s) ----\n{", graph->n_outputs);
-    for (size_t i = 0; i < graph->n_outputs; i++) {
-        pg_buf_puts(p->out, i > 0 ? ",\n " : "");
-        pg_engine_tensor_text(graph->outputs[i].name, &graph->outputs[i].type, NULL, p->out);
-    }
-    pg_buf_printf(p->out, "}\n\n---- Memory ----\nDevice Memory: %llu bytes\n\n",
+    const pg_engine *engine = p->engine;
+    pg_buf_printf(p->out, "Name: %" PG_STR_FMT " | Explicit Batch Engine\n\n", PG_STR_ARG(engine->name));
+    put_outer(p, "Input", engine->outer_inputs, engine->n_inputs);
+    put_outer(p, "Output", engine->outer_outputs, engine->n_outputs);
+    pg_buf_printf(p->out, "---- Memory ----\nDevice Memory: %llu bytes\n\n",
                   (unsigned long long)p->engine->peak_bytes);
 }
 

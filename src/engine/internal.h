@@ -26,7 +26,19 @@ bool pg_engine_is_packed(const pg_weight *weight);
 PG_MUST_USE pg_status pg_engine_tune(pg_engine *engine, const pg_build_config *config);
 /* Copies the session's layers into the engine. */
 void pg_engine_read_layers(pg_engine *engine, const pg_session *session);
+/* Values that are 1 everywhere, in a profile's largest or optimal shapes. */
+PG_MUST_USE pg_status pg_engine_fill_ones(const pg_graph *graph, const pg_shape_profile *profile,
+                                          bool largest, pg_feed *feed);
+/* Borders and debug tensors of the configuration, checked against the network. */
+PG_MUST_USE pg_status pg_engine_take_io(pg_engine *engine, const pg_graph *graph,
+                                        const pg_build_config *config);
+/* When the engine is what will run: what callers see, and --direct-io. `network` is what it was built from. */
+PG_MUST_USE pg_status pg_engine_finish_io(pg_engine *engine, const pg_graph *network,
+                                          const pg_build_config *config);
 /* "no layer is called ...", with the nearest names. */
 PG_MUST_USE PG_NEVER_OK pg_status pg_engine_unknown_layer(const pg_model *model, pg_str name);
+/* "WHAT 'name'", with the nearest name of a tensor. */
+PG_MUST_USE PG_NEVER_OK pg_status pg_engine_unknown_tensor(const pg_graph *graph, pg_str name,
+                                                           const char *what);
 
 #endif

@@ -194,7 +194,9 @@ static pg_status read_parts(const char *path, pg_engine *engine)
     PG_TRY(check_part(&engine->map, &head, PG_PLAN_TEXT));
     PG_TRY(pg_engine_read_description(engine->map.data + head.parts[PG_PLAN_TEXT].offset,
                                       head.parts[PG_PLAN_TEXT].size, engine->map.path, engine));
-    return read_models(engine, &head);
+    PG_TRY(read_models(engine, &head));
+    pg_border_open(engine);
+    return NULL;
 }
 
 pg_status pg_engine_load(const char *path, pg_engine **out)

@@ -48,6 +48,38 @@ static void put_layer(pg_json_writer *json, const pg_engine_layer *layer)
     pg_json_end_object(json);
 }
 
+static void put_borders(pg_json_writer *json, const pg_engine *engine)
+{
+    pg_json_key(json, "borders");
+    pg_json_begin_array(json);
+    for (size_t i = 0; i < engine->n_borders; i++) {
+        const pg_io_border *border = &engine->borders[i];
+        pg_json_begin_object(json);
+        pg_json_field_str(json, "name", border->name);
+        if (border->dtype != PG_UNDEFINED)
+            pg_json_field_str(json, "dtype", pg_str_c(pg_dtype_name(border->dtype)));
+        pg_json_field_str(json, "format", pg_str_c(pg_io_format_name(border->format)));
+        pg_json_end_object(json);
+    }
+    pg_json_end_array(json);
+}
+
+static void put_debug_tensors(pg_json_writer *json, const pg_engine *engine)
+{
+    pg_json_key(json, "debug_tensors");
+    pg_json_begin_array(json);
+    for (size_t i = 0; i < engine->n_debug_tensors; i++) {
+        const pg_debug_tensor *tensor = &engine->debug_tensors[i];
+        pg_json_begin_object(json);
+        pg_json_field_str(json, "name", tensor->name);
+        if (tensor->dtype != PG_UNDEFINED)
+            pg_json_field_str(json, "dtype", pg_str_c(pg_dtype_name(tensor->dtype)));
+        pg_json_field_bool(json, "beside", tensor->beside);
+        pg_json_end_object(json);
+    }
+    pg_json_end_array(json);
+}
+
 void pg_engine_describe(const pg_engine *engine, const char *layout, pg_buf *out)
 {
     pg_json_writer json;
@@ -61,6 +93,8 @@ void pg_engine_describe(const pg_engine *engine, const char *layout, pg_buf *out
     pg_json_field_str(&json, "layout", pg_str_c(layout));
     pg_json_field_i64(&json, "workspace", (int64_t)engine->workspace);
     pg_json_field_i64(&json, "peak_bytes", (int64_t)engine->peak_bytes);
+    put_borders(&json, engine);
+    put_debug_tensors(&json, engine);
     pg_json_key(&json, "profiles");
     pg_json_begin_array(&json);
     for (size_t p = 0; p < engine->n_profiles; p++)
@@ -194,6 +228,52 @@ static bool is_set(const pg_json *root, const char *key)
     return value != NULL && value->kind == PG_JSON_BOOL && value->truth;
 }
 
+/* PG_UNDEFINED where none is stated. */
+static pg_status read_dtype(const reader *r, const pg_json *object, pg_dtype *out)
+{
+    pg_str name;
+    *out = PG_UNDEFINED;
+    if (pg_json_find(object, "dtype") == NULL)
+        return NULL;
+    PG_TRY(text(r, object, "dtype", &name));
+    *out = pg_dtype_parse(name);
+    return *out != PG_UNDEFINED ? NULL : wrong(r, "dtype");
+}
+
+static pg_status read_borders(const reader *r, const pg_json *root)
+{
+    const pg_json *values;
+    PG_TRY(list(r, root, "borders", &values));
+    pg_io_border *borders = PG_ARENA_ARRAY(&r->engine->arena, pg_io_border, values->count + 1);
+    for (size_t i = 0; i < values->count; i++) {
+        pg_str format;
+        PG_TRY(text(r, &values->items[i], "name", &borders[i].name));
+        PG_TRY(text(r, &values->items[i], "format", &format));
+        if (!pg_io_format_parse(format, &borders[i].format))
+            return wrong(r, "format");
+        PG_TRY(read_dtype(r, &values->items[i], &borders[i].dtype));
+    }
+    r->engine->borders = borders;
+    r->engine->n_borders = values->count;
+    return NULL;
+}
+
+static pg_status read_debug_tensors(const reader *r, const pg_json *root)
+{
+    const pg_json *values;
+    PG_TRY(list(r, root, "debug_tensors", &values));
+    pg_debug_tensor *tensors = PG_ARENA_ARRAY(&r->engine->arena, pg_debug_tensor, values->count + 1);
+    for (size_t i = 0; i < values->count; i++) {
+        const pg_json *beside = pg_json_find(&values->items[i], "beside");
+        PG_TRY(text(r, &values->items[i], "name", &tensors[i].name));
+        PG_TRY(read_dtype(r, &values->items[i], &tensors[i].dtype));
+        tensors[i].beside = beside != NULL && beside->kind == PG_JSON_BOOL && beside->truth;
+    }
+    r->engine->debug_tensors = tensors;
+    r->engine->n_debug_tensors = values->count;
+    return NULL;
+}
+
 static pg_status read_all(const reader *r, const pg_json *root)
 {
     pg_engine *engine = r->engine;
@@ -208,6 +288,8 @@ static pg_status read_all(const reader *r, const pg_json *root)
     engine->level = (unsigned)level;
     engine->version_compatible = is_set(root, "version_compatible");
     engine->weight_streaming = is_set(root, "weight_streaming");
+    PG_TRY(read_borders(r, root));
+    PG_TRY(read_debug_tensors(r, root));
     PG_TRY(list(r, root, "profiles", &values));
     pg_shape_profile *profiles = PG_ARENA_ARRAY(&engine->arena, pg_shape_profile, values->count + 1);
     for (size_t p = 0; p < values->count; p++)

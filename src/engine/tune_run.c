@@ -17,16 +17,22 @@ static pg_status ones(const pg_value_info *info, pg_str input, size_t rank, cons
     return NULL;
 }
 
+pg_status pg_engine_fill_ones(const pg_graph *graph, const pg_shape_profile *profile, bool largest,
+                              pg_feed *feed)
+{
+    for (size_t i = 0; i < profile->count; i++) {
+        const pg_shape_range *range = &profile->items[i];
+        PG_TRY(ones(pg_engine_find_input(graph, range->input), range->input, range->rank,
+                    largest ? range->max : range->opt, feed));
+    }
+    return NULL;
+}
+
 pg_status pg_engine_run_profile(const pg_graph *graph, pg_session *session, const pg_shape_profile *profile,
                                 bool largest)
 {
     pg_feed feed = {0}, outputs = {0};
-    pg_status status = NULL;
-    for (size_t i = 0; i < profile->count && status == NULL; i++) {
-        const pg_shape_range *range = &profile->items[i];
-        status = ones(pg_engine_find_input(graph, range->input), range->input, range->rank,
-                      largest ? range->max : range->opt, &feed);
-    }
+    pg_status status = pg_engine_fill_ones(graph, profile, largest, &feed);
     if (status == NULL)
         status = pg_session_run(session, &feed, &outputs);
     pg_feed_deinit(&outputs);

@@ -189,6 +189,11 @@ typedef struct pg_made_form {
 
 typedef struct pg_pool pg_pool;
 
+/* How an output leaves. */
+typedef struct pg_output_layout {
+    bool channels_last, rearranged;
+} pg_output_layout;
+
 struct pg_session {
     pg_model *model;
     pg_native_options options;
@@ -196,6 +201,8 @@ struct pg_session {
     pg_pool *pool;
     pg_plan *plan;
     const pg_observer *observer; /* NULL: nobody watches */
+    const pg_observer *tap;      /* the second one */
+    pg_output_layout *layouts;   /* one per output */
     size_t call_depth;           /* of functions, while building */
     size_t call_nodes;           /* in all their bodies so far */
     void *room;                  /* of pg_op_room */

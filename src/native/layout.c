@@ -54,7 +54,7 @@ pg_status pg_layout_convert(pg_session *session, pg_tensor *tensor, pg_layout la
 {
     if (tensor->layout == layout)
         return NULL;
-    if (tensor->rank < 3 || tensor->dims[1] == 1) { /* the same order of elements */
+    if (pg_tensor_layouts_agree(tensor)) {
         tensor->layout = (uint16_t)layout;
         return NULL;
     }

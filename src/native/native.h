@@ -54,6 +54,14 @@ void pg_session_free(pg_session *session);
 PG_MUST_USE pg_status pg_session_run(pg_session *session, const pg_feed *feed, pg_feed *out);
 /* NULL ends observing. The observer must outlive its use. */
 void pg_session_observe(pg_session *session, const pg_observer *observer);
+/* A second observer, beside the first: for who wants values while another one takes times. NULL ends it. */
+void pg_session_tap(pg_session *session, const pg_observer *observer);
+/* What an observer saw, as a value that stands alone: row-major, and not borrowed from the model. */
+PG_MUST_USE pg_status pg_session_keep(pg_session *session, const pg_value *value, pg_value *out);
+/* An output of at least three dimensions shall leave channels-last (its `layout` says so), not row-major. */
+void pg_session_want_channels_last(pg_session *session, size_t output);
+/* Whether the last run had to rearrange an output's elements. */
+bool pg_session_rearranged(const pg_session *session, size_t output);
 /* The nodes that run, in order, after the engine's own changes to the main graph; views that live as long as the
  * session. */
 size_t pg_session_layer_count(const pg_session *session);

@@ -146,13 +146,18 @@ pg_status pg_plan_run_node(pg_plan_node *node)
     return node->kernel->run(op);
 }
 
-static pg_status run_observed(pg_plan_node *node, const pg_observer *observer)
+static pg_status run_observed(pg_plan_node *node)
 {
     uint64_t start = pg_clock_ns();
     PG_TRY(pg_plan_run_node(node));
     double seconds = pg_clock_seconds_since(start);
     pg_op *op = &node->op;
-    return observer->node(observer->context, op->node, (const pg_value *const *)op->in, op->out, seconds);
+    const pg_observer *observers[] = {op->session->observer, op->session->tap};
+    for (size_t i = 0; i < PG_COUNT(observers); i++)
+        if (observers[i] != NULL)
+            PG_TRY(observers[i]->node(observers[i]->context, op->node, (const pg_value *const *)op->in,
+                                      op->out, seconds));
+    return NULL;
 }
 
 /* Kernels word their errors themselves ("Conv 'name': ..."); what comes from below them gets the node's name
@@ -183,10 +188,11 @@ pg_status pg_plan_run(const pg_plan *plan)
     pg_frame *frame = (pg_frame *)&plan->frame;
     for (size_t i = 0; i < plan->n_nodes; i++) {
         pg_plan_node *node = &plan->nodes[i];
-        const pg_observer *observer = node->op.session->observer;
+        const pg_session *session = node->op.session;
+        bool observed = session->observer != NULL || session->tap != NULL;
         pg_status status = pg_session_go_on(node->op.session);
         if (status == NULL)
-            status = observer != NULL ? run_observed(node, observer) : pg_plan_run_node(node);
+            status = observed ? run_observed(node) : pg_plan_run_node(node);
         pg_frame_end_node(frame);
         if (status != NULL) {
             frame->failed = i;

@@ -50,6 +50,7 @@ pg_status pg_session_new(pg_model *model, const pg_native_options *options, pg_s
         return status;
     }
     session->plan->name = model->graph->name;
+    session->layouts = PG_ARENA_ARRAY(&session->arena, pg_output_layout, session->plan->n_outputs + 1);
     *out = session;
     return NULL;
 }
@@ -114,13 +115,15 @@ static pg_status fill_inputs(pg_session *session, const pg_feed *feed)
     return NULL;
 }
 
-/* A result that stands alone: row-major, and not borrowed from the model's mapping. */
-static pg_status detach(pg_session *session, const pg_value *value, pg_value *out)
+/* A result that stands alone, not borrowed from the model's mapping. */
+static pg_status detach(pg_session *session, const pg_value *value, pg_layout layout, pg_value *out)
 {
     *out = pg_value_share(value);
     if (out->kind != PG_VALUE_TENSOR)
         return NULL;
-    PG_TRY(pg_layout_convert(session, &out->tensor, PG_ROW_MAJOR));
+    if (out->tensor.rank < 3) /* only more dimensions have channels in another place */
+        layout = PG_ROW_MAJOR;
+    PG_TRY(pg_layout_convert(session, &out->tensor, layout));
     if (out->tensor.buffer != NULL)
         return NULL;
     pg_tensor copy;
@@ -141,7 +144,12 @@ pg_status pg_session_run(pg_session *session, const pg_feed *feed, pg_feed *out)
         status = pg_plan_run(plan);
     for (size_t i = 0; i < plan->n_outputs && status == NULL; i++) {
         pg_value *value = pg_feed_add(out, plan->output_names[i], (pg_value){0});
-        status = detach(session, plan->outputs[i], value);
+        pg_output_layout *leaves = &session->layouts[i];
+        status =
+            detach(session, plan->outputs[i], leaves->channels_last ? PG_CHANNELS_LAST : PG_ROW_MAJOR, value);
+        leaves->rearranged = value->kind == PG_VALUE_TENSOR &&
+                             value->tensor.layout != plan->outputs[i]->tensor.layout &&
+                             !pg_tensor_layouts_agree(&value->tensor);
         if (status == NULL)
             status = narrow(session, i, value);
     }
@@ -166,6 +174,26 @@ void pg_session_freeze(pg_session *session)
 void pg_session_observe(pg_session *session, const pg_observer *observer)
 {
     session->observer = observer;
+}
+
+void pg_session_tap(pg_session *session, const pg_observer *observer)
+{
+    session->tap = observer;
+}
+
+pg_status pg_session_keep(pg_session *session, const pg_value *value, pg_value *out)
+{
+    return detach(session, value, PG_ROW_MAJOR, out);
+}
+
+void pg_session_want_channels_last(pg_session *session, size_t output)
+{
+    session->layouts[output].channels_last = true;
+}
+
+bool pg_session_rearranged(const pg_session *session, size_t output)
+{
+    return session->layouts[output].rearranged;
 }
 
 size_t pg_session_layer_count(const pg_session *session)

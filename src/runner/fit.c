@@ -2,6 +2,7 @@
 #include "log/log.h"
 #include "runner/runner.h"
 #include "tensor/dtype_convert.h"
+#include "tensor/permute.h"
 
 /* By exact name, or by a name that contains the other in any case. The peer goes on by position; data under a
  * name that has nothing to do with the input is rather a mistake. */
@@ -72,20 +73,30 @@ static bool shape_fits(const pg_type *type, const pg_tensor *tensor)
     return fits;
 }
 
+/* As the peer: axes in another order where that is enough, else the same elements under other dims. */
 static pg_status reshape_tensor(const pg_io *input, pg_tensor *tensor)
 {
     int64_t dims[PG_MAX_RANK];
     if (input->type.rank > PG_MAX_RANK || !wanted_dims(&input->type, tensor, dims))
         return NULL; /* the runner's own check tells what is wrong */
+    size_t perm[PG_MAX_RANK];
+    bool permuted = pg_permutation_find(tensor, input->type.rank, dims, perm);
     pg_buf found = {0}, wanted = {0};
     pg_shape_text(&found, tensor->rank, tensor->dims);
     pg_shape_text(&wanted, input->type.rank, dims);
     PG_LOG_WARNING("Input tensor: %" PG_STR_FMT
-                   " | Buffer shape (%s) does not match expected input shape (%s). Attempting to reshape.",
-                   PG_STR_ARG(input->name), pg_buf_cstr(&found), pg_buf_cstr(&wanted));
+                   " | Buffer shape (%s) does not match expected input shape (%s). Attempting to %s.",
+                   PG_STR_ARG(input->name), pg_buf_cstr(&found), pg_buf_cstr(&wanted),
+                   permuted ? "permute" : "reshape");
     pg_buf_deinit(&found);
     pg_buf_deinit(&wanted);
-    return pg_tensor_reshape(tensor, input->type.rank, dims);
+    if (!permuted)
+        return pg_tensor_reshape(tensor, input->type.rank, dims);
+    pg_tensor moved;
+    PG_TRY(pg_tensor_permute(tensor, perm, &moved));
+    pg_tensor_deinit(tensor);
+    *tensor = moved;
+    return NULL;
 }
 
 static pg_status fit_value(const pg_io *input, pg_value *value)

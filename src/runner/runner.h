@@ -99,6 +99,8 @@ pg_runner *pg_runner_native_new(pg_model *model, const pg_native_options *option
 struct pg_engine;
 pg_runner *pg_runner_trt_native_new(struct pg_engine *engine, size_t profile,
                                     const pg_native_options *options);
+/* The engine that such a runner runs; NULL for any other runner. */
+const struct pg_engine *pg_runner_native_engine(const pg_runner *runner);
 /* The session of either, to observe it or ask for its memory; NULL for other backends and while the runner is
  * not active. */
 struct pg_session *pg_runner_native_session(const pg_runner *runner);

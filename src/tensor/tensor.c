@@ -45,6 +45,14 @@ pg_buffer *pg_buffer_new(uint64_t size)
     return buffer;
 }
 
+bool pg_tensor_layouts_agree(const pg_tensor *tensor)
+{
+    int64_t positions = 1;
+    for (size_t i = 2; i < tensor->rank; i++)
+        positions *= tensor->dims[i] == 1 ? 1 : 2;
+    return tensor->rank < 3 || tensor->dims[1] == 1 || positions == 1;
+}
+
 bool pg_dims_count(size_t rank, const int64_t *dims, uint64_t *out)
 {
     uint64_t count = 1;

@@ -52,6 +52,8 @@ typedef struct pg_tensor {
  */
 uint64_t pg_tensor_count(const pg_tensor *tensor);
 uint64_t pg_tensor_bytes(const pg_tensor *tensor);
+/* Whether row-major and channels-last order the elements alike: one channel, or one position. */
+bool pg_tensor_layouts_agree(const pg_tensor *tensor);
 /* Product of dims; false on overflow or a negative dim. */
 bool pg_dims_count(size_t rank, const int64_t *dims, uint64_t *out);
 

@@ -45,7 +45,7 @@ SEEDS = [
     ("polygraphy convert model.onnx --convert-to trt --hardware-compatibility-level ampere_plus --version-compatible -o compatible_model.engine",
      works(files=["compatible_model.engine"])),
     ("polygraphy convert model.onnx --convert-to trt --mark-debug conv1_output relu2_output -o debug_model.engine",
-     lacks("TensorRT", "--mark-debug")),
+     works(files=["debug_model.engine"])),
     ("polygraphy convert model.onnx --convert-to trt --verbose --log-format timestamp line-info --log-file conversion.log -o model.engine",
      works(files=["model.engine"])),
     # Document 1.

@@ -24,7 +24,8 @@ class Convert(Case):
         self.assertIn("error: the following arguments are required: -o/--output\n", err)
 
     def test_targets_that_need_a_runtime(self):
-        err = self.run_it("convert", "m.onnx", "--convert-to", "onnx-like-trt-network", "-o", "x", rc=1).err
+        err = self.run_it("convert", "m.onnx", "--convert-to", "onnx-like-trt-network", "-o", "x",
+                          "--trt-library", "tensorrt", rc=1).err
         self.assertIn("TensorRT", err)
 
     def test_options_without_a_use(self):

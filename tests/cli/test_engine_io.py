@@ -79,9 +79,6 @@ Layer 3    | hard [Op: Hardmax]
 
     def test_options_that_need_the_library(self):
         self.assertIn("option '--plugins': for TensorRT", self.show("--plugins", "p.so", rc=1).err)
-        self.assertIn("'--trt-library native'",
-                      self.run_it("inspect", "model", "t.onnx", "--display-as", "trt", "--show", "layers", "attrs",
-                                  "--trt-library", "tensorrt", rc=1).err)
 
     def test_picture(self):
         self.show("--save-visual", "v.html")
@@ -122,6 +119,145 @@ class OutputsByType(Engines):
                          r"CAST, .*; did you mean 'CONVOLUTION'\?")
         out = self.run_it("run", "m.onnx", "--trt", "--trt-outputs-by-type", "TOPK").out
         self.assertIn("the network has no layer of type 'TOPK'", out)
+
+
+class DebugTensors(Engines):
+    SHAPE = ["--input-shapes", "input:[2,3,8,8]"]
+
+    def results(self, out):
+        return re.findall(r"(\w+) \[dtype=(\w+), shape", out.split("Inference Output(s)")[1].split("\n[")[0])
+
+    def test_values_are_those_of_the_model(self):
+        self.run_it("run", "m.onnx", "--native", *self.SHAPE, "--onnx-outputs", "mark", "all", "--save-outputs", "all.json")
+        out = self.run_it("run", "m.onnx", "--trt", *self.SHAPE, "--mark-debug", "relu1_output", "conv1_output", "--load-outputs",
+                          "all.json", "--atol", "0", "--rtol", "0").out
+        self.assertEqual([name for name, _ in self.results(out)], ["final_output", "relu1_output", "conv1_output"])
+        for name in ("relu1_output", "conv1_output", "final_output"):
+            self.assertRegex(out, rf"PASSED \| Output: '{name}'")
+        self.assertIn("no layer makes are computed beside the engine: 'conv1_output'\n", out)
+
+    def test_fusion_is_not_disturbed(self):
+        self.run_it("convert", "m.onnx", "-o", "a.engine", *self.SHAPE)
+        self.run_it("convert", "m.onnx", "-o", "b.engine", *self.SHAPE, "--mark-debug", "conv1_output", "conv2_output", "input")
+        layers = [re.findall(r"Layer \d+ .*\]\n", self.run_it("inspect", "model", name, "--show", "layers").out)
+                  for name in ("a.engine", "b.engine")]
+        self.assertGreater(len(layers[0]), 3)
+        self.assertEqual(*layers)
+        out = self.run_it("run", "b.engine", "--trt", "--iterations", "3", "--profile").out
+        self.assertEqual([name for name, _ in self.results(out)], ["final_output", "conv1_output", "conv2_output", "input"])
+        self.assertIn("---- Nodes ----", out)
+
+    def test_all_that_is_not_fused(self):
+        self.run_it("convert", "m.onnx", "-o", "a.engine", *self.SHAPE, "--mark-unfused-tensors-as-debug-tensors")
+        out = self.run_it("run", "a.engine", "--trt").out
+        shown = self.run_it("inspect", "model", "a.engine", "--show", "layers").out
+        between = [name for name in re.findall(r"-> \{(\w+)", shown) if name != "final_output"]
+        self.assertEqual([name for name, _ in self.results(out)], ["final_output", *between])
+        self.assertIn("relu1_output", between)
+        self.assertNotIn("conv1_output", between)
+        self.assertNotIn("beside the engine", out)
+        out = self.run_it("run", "m.onnx", "--trt", *self.SHAPE, "--mark-unfused-tensors-as-debug-tensors",
+                          "--builder-optimization-level", "0").out
+        self.assertIn(("conv1_output", "float32"), self.results(out))
+
+    def test_types_of_the_engine(self):
+        for flag, dtype in (("--fp16", "float16"), ("--bf16", "bfloat16"), ("--int8", "float32")):
+            with self.subTest(flag):
+                out = self.run_it("run", "m.onnx", "--trt", *self.SHAPE, flag, "--mark-debug", "relu1_output",
+                                  "conv2_output").out
+                self.assertEqual(self.results(out), [("final_output", "float32"), ("relu1_output", dtype),
+                                                     ("conv2_output", dtype)])
+
+    def test_unknown_names(self):
+        for words, part in ((["relu3_output"], "the network has no tensor 'relu3_output'; did you mean 'relu1_output'?"),
+                            (["input", "w1"], "the network has no tensor 'w1'"),
+                            (["nothing_like_any_tensor"], "--display-as trt --show layers' lists them")):
+            self.assertIn(part, self.run_it("convert", "m.onnx", "-o", "a.engine", "--mark-debug", *words, rc=1).err)
+        self.assertFalse((self.folder / "a.engine").exists())
+
+
+class Borders(Engines):
+    SHAPE = ["--trt-min-shapes", "input:[2,3,8,8]"]
+
+    def build(self, *words, rc=0):
+        return self.run_it("convert", "m.onnx", "-o", "m.engine", *self.SHAPE, *words, rc=rc)
+
+    def test_types(self):
+        self.build("--tensor-dtypes", "input:float16", "final_output:bf16")
+        self.assertIn("{input [dtype=float16, shape=(-1, 3, -1, -1)]}", self.run_it("inspect", "model", "m.engine").out)
+        out = self.run_it("run", "m.engine", "--trt").out
+        self.assertIn("{input [dtype=float16, shape=(2, 3, 8, 8)]}", out)
+        self.assertIn("{final_output [dtype=bfloat16, shape=(2, 5, 1, 1)]}", out)
+
+    def test_values_of_types(self):
+        """Inputs that float16 holds give the same results; outputs are rounded once."""
+        words = ("run", "m.onnx", "--native", "--trt", "--input-shapes", "input:[2,3,8,8]", "--val-range", "[2,2]")
+        for more, atol in ((["--tensor-dtypes", "input:fp16"], "0"), (["--all-tensor-dtypes", "half"], "1e-3")):
+            out = self.run_it(*words, *more, "--atol", atol, "--rtol", "0").out
+            self.assertIn("Pass Rate: 100.00%", out)
+        self.run_it(*words, "--all-tensor-dtypes", "half", "--atol", "0", "--rtol", "0", rc=1)
+
+    def test_integers(self):
+        (self.folder / "i.onnx").write_bytes(model([node("Add", ["x", "x"], ["y"])], [value_info("x", [3], 7)],
+                                                   [value_info("y", [3], 7)]))
+        out = self.run_it("run", "i.onnx", "--native", "--trt", "--tensor-dtypes", "x:int32", "y:int32").out
+        self.assertIn("y [dtype=int32", out)
+        self.assertIn("Pass Rate: 100.00%", out)
+        self.assertIn("input 'x' is int64 in the network: its arrays can be int32 or int64, not float32",
+                      self.run_it("run", "i.onnx", "--trt", "--tensor-dtypes", "x:float32", rc=1).err)
+
+    def test_refused_types(self):
+        for words, part in ((["input:int8"], "its arrays can be float32, float16 or bfloat16, not int8 (that needs a scale"),
+                            (["inptu:float16"], "the network has no input or output 'inptu'; did you mean 'input'?"),
+                            (["input:float17"], "'float17' is no element type"),
+                            (["input:fp16", "--strongly-typed"], "--strongly-typed takes the types from the model")):
+            self.assertIn(part, self.build("--tensor-dtypes", *words, rc=1).err)
+
+    def test_channels_last(self):
+        (self.folder / "f.onnx").write_bytes(picture_model(dims=(2, 3, 8, 6)))
+        for words in (["--all-tensor-formats", "hwc"], ["--tensor-formats", "input:[chw32,HWC]"],
+                      ["--tensor-formats", "relu2_output:[hwc]"], ["--all-tensor-formats", "hwc", "--fp16", "--atol", "1e-2"],
+                      ["--all-tensor-formats", "linear"]):
+            with self.subTest(words):
+                out = self.run_it("run", "f.onnx", "--native", "--trt", "--no-shape-check", "--onnx-outputs", "relu2_output", *words).out
+                self.assertIn("Pass Rate: 100.00%", out)
+                self.assertEqual("relu2_output [dtype=float32, shape=(2, 8, 6, 5)]" in out,
+                                 "--tensor" in words[0] and "relu2" in words[1] or words[1] == "hwc")
+        out = self.run_it("convert", "f.onnx", "-o", "f.engine", "--all-tensor-formats", "hwc").out
+        self.assertIn("{input [dtype=float32, shape=(2, 8, 6, 3), Format: HWC]}", self.run_it("inspect", "model", "f.engine").out)
+        self.assertIn("input [dtype=float32, shape=(2, 8, 6, 3)]", self.run_it("run", "f.engine", "--trt").out)
+
+    def test_volumes_and_multiples(self):
+        (self.folder / "v.onnx").write_bytes(model([node("Relu", ["x"], ["y"])], [value_info("x", [1, 8, 2, 3, 4])],
+                                                   [value_info("y", [1, 8, 2, 3, 4])]))
+        out = self.run_it("run", "v.onnx", "--native", "--trt", "--no-shape-check", "--tensor-formats", "x:[dhwc8]",
+                          "y:[dhwc]").out
+        self.assertIn("y [dtype=float32, shape=(1, 2, 3, 4, 8)]", out)
+        self.assertIn("Pass Rate: 100.00%", out)
+
+    def test_refused_formats(self):
+        for word, part in (("input:[chw4]", "has no arrays of the format CHW4, which packs channels"),
+                           ("input:[hwc8]", "the format HWC8 is for multiples of 8 channels here"),
+                           ("input:[dhwc]", "the format DHWC is for tensors of 5 dimensions"),
+                           ("input:[HWCC]", "'HWCC' is not one of LINEAR, HWC, HWC8, HWC16, DHWC, DHWC8; did you mean 'HWC'?"),
+                           ("input:[]", "no format is named")):
+            self.assertIn(part, self.build("--tensor-formats", word, rc=1).err)
+
+    def test_direct_io(self):
+        for words, part in ((["--direct-io"], "input 'input' would be rearranged for layer 'conv1'; give it the format hwc"),
+                            (["--direct-io", "--all-tensor-formats", "hwc", "--tensor-dtypes", "input:fp16"],
+                             "input 'input' would be cast"),
+                            (["--direct-io", "--all-tensor-formats", "hwc", "--fp16"], "input 'input' would be cast")):
+            self.assertIn(part, self.build(*words, rc=1).err)
+        self.build("--direct-io", "--tensor-formats", "input:[hwc]")
+        err = self.build("--direct-io", "--tensor-formats", "input:[hwc]", "--trt-outputs", "relu2_output", rc=1).err
+        self.assertIn("output 'relu2_output' would be rearranged; give it the format hwc", err)
+
+    def test_wrong_arrays(self):
+        self.build("--tensor-dtypes", "input:float16")
+        self.run_it("run", "m.onnx", "--native", "--input-shapes", "input:[2,3,8,8]", "--save-inputs", "in.json")
+        out = self.run_it("run", "m.engine", "--trt", "--load-inputs", "in.json").out
+        self.assertIn("Buffer dtype (float32) does not match expected input dtype (float16)", out)
 
 
 class Capability(Engines):

@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "engine/engine.h"
+#include "engine/execute.h"
 #include "runner/runner.h"
 
 typedef struct native_runner {
@@ -18,12 +18,25 @@ typedef struct native_runner {
     char *onednn; /* owned; what options.onednn points to */
 
     /* While active */
-    pg_session *session;
+    pg_session *session;     /* of the execution, where there is one */
+    pg_execution *execution; /* NULL when it runs a model as it is */
     pg_io *inputs, *outputs;
     size_t n_inputs, n_outputs;
 } native_runner;
 
 /* ---- Metadata ---- */
+
+static void read_metadata_of_engine(native_runner *self)
+{
+    const pg_engine *engine = self->engine;
+    self->inputs = pg_calloc(engine->n_inputs + 1, sizeof *self->inputs);
+    self->outputs = pg_calloc(engine->n_outputs + 1, sizeof *self->outputs);
+    for (size_t i = 0; i < engine->n_inputs; i++)
+        self->inputs[self->n_inputs++] = (pg_io){engine->outer_inputs[i].name, engine->outer_inputs[i].type};
+    for (size_t i = 0; i < engine->n_outputs; i++)
+        self->outputs[self->n_outputs++] =
+            (pg_io){engine->outer_outputs[i].name, engine->outer_outputs[i].type};
+}
 
 static void read_metadata(native_runner *self)
 {
@@ -44,11 +57,12 @@ static void read_metadata(native_runner *self)
 static void deactivate(pg_runner *runner)
 {
     native_runner *self = (native_runner *)runner;
-    if (self->engine != NULL)
-        pg_engine_close(self->engine, self->session);
+    if (self->execution != NULL)
+        pg_execution_free(self->execution);
     else
         pg_session_free(self->session);
     self->session = NULL;
+    self->execution = NULL;
     free(self->inputs);
     free(self->outputs);
     self->inputs = self->outputs = NULL;
@@ -58,18 +72,15 @@ static void deactivate(pg_runner *runner)
 static pg_status activate(pg_runner *runner)
 {
     native_runner *self = (native_runner *)runner;
-    if (self->engine != NULL)
-        PG_TRY(pg_engine_open(self->engine, &self->options, &self->session));
-    else
+    if (self->engine != NULL) {
+        PG_TRY(pg_execution_new(self->engine, self->profile, &self->options, &self->execution));
+        self->session = pg_execution_session(self->execution);
+        read_metadata_of_engine(self);
+    } else {
         PG_TRY(pg_session_new(self->model, &self->options, &self->session));
-    pg_status status =
-        self->engine != NULL ? pg_engine_reserve_room(self->engine, self->session, self->profile) : NULL;
-    if (status != NULL) {
-        deactivate(runner);
-        return status;
+        read_metadata(self);
     }
     pg_runner_set_runtime(runner, "built-in engine", "");
-    read_metadata(self);
     return NULL;
 }
 
@@ -88,8 +99,8 @@ static pg_io_list outputs(pg_runner *runner)
 static pg_status infer(pg_runner *runner, const pg_feed *feed, pg_feed *out)
 {
     native_runner *self = (native_runner *)runner;
-    if (self->engine != NULL)
-        PG_TRY(pg_engine_check_feed(self->engine, self->profile, feed));
+    if (self->execution != NULL)
+        return pg_execution_run(self->execution, feed, out, &runner->seconds);
     uint64_t start = pg_clock_ns();
     PG_TRY(pg_session_run(self->session, feed, out));
     runner->seconds = pg_clock_seconds_since(start);
@@ -115,6 +126,11 @@ struct pg_session *pg_runner_native_session(const pg_runner *runner)
     if (runner->ops != &native_ops && runner->ops != &trt_native_ops)
         return NULL;
     return ((const native_runner *)runner)->session;
+}
+
+const struct pg_engine *pg_runner_native_engine(const pg_runner *runner)
+{
+    return runner->ops == &trt_native_ops ? ((const native_runner *)runner)->engine : NULL;
 }
 
 /* ---- Construction ---- */

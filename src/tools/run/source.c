@@ -4,11 +4,13 @@
 #include "tools/run/internal.h"
 
 /* The engine's optimal shapes come first: the last entry of an input counts. */
-static void add_engine_shapes(run_source *source, const run_args *args, const pg_engine *engine)
+static void add_engine_shapes(run_source *source, const run_args *args, const pg_runner *runner,
+                              const pg_engine *engine)
 {
     size_t number = args->trt.inference.profile.set ? (size_t)args->trt.inference.profile.value : 0,
            count = 0;
-    const pg_shape_profile *profile = &engine->profiles[number];
+    bool own = pg_runner_native_engine(runner) == engine; /* another runner knows the network's shapes only */
+    const pg_shape_profile *profile = own ? &engine->outer_profiles[number] : &engine->profiles[number];
     source->shapes = pg_calloc(profile->count + args->model.n_input_shapes + 1, sizeof *source->shapes);
     for (size_t i = 0; i < profile->count; i++)
         source->shapes[count++] =
@@ -51,7 +53,7 @@ pg_status run_source_open(run_source *source, const run_args *args, pg_runner *r
         return open_files(source, &args->data.load_inputs);
     source->options = loader_options(args);
     if (engine != NULL)
-        add_engine_shapes(source, args, engine);
+        add_engine_shapes(source, args, runner, engine);
     source->count = args->data.iterations.set ? (size_t)args->data.iterations.value : 1;
     return NULL;
 }
