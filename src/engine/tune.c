@@ -418,12 +418,11 @@ static pg_status tune(tuner *t)
 pg_status pg_engine_tune(pg_engine *engine, const pg_build_config *config)
 {
     tuner t = {.engine = engine, .config = config};
-    pg_native_options options =
-        pg_engine_session_options(engine, &(pg_native_options){.threads = config->threads,
-                                                               .onednn = config->onednn,
-                                                               .no_onednn = config->no_onednn,
-                                                               .tuning = true});
+    pg_native_options options = pg_engine_session_options(
+        engine, &(pg_native_options){
+                    .threads = config->threads, .onednn = config->onednn, .no_onednn = config->no_onednn});
     options.tactics = NULL;
+    options.tuning = true;
     pg_status status = pg_session_new(engine->model, &options, &t.session);
     if (status == NULL) {
         t.device = name_device(&t);

@@ -85,7 +85,9 @@ static pg_status drop_tactic(tuner *t, pg_status cause)
         return cause;
     tune_layer *layer = &t->layers[failed];
     const unsigned offers = pg_session_offers(t->session, failed);
-    const pg_tactic_id used = pg_session_tactic(t->session, failed);
+    /* What failed may have failed before it could say what it is. */
+    const pg_tactic_id used =
+        layer->in_session != PG_TACTIC_RULE ? layer->in_session : pg_session_tactic(t->session, failed);
     if (offers == 0 || (offers & (offers - 1)) == 0)
         return cause;
     layer->dropped |= PG_TACTIC_BIT(used);

@@ -128,7 +128,7 @@ static unsigned offers(const conv_state *state, const conv_job *job, pg_act act)
     for (conv_way way = CONV_BY_TAPS; way <= CONV_DEPTHWISE; way++)
         if (conv_weights_may(&state->weights, way))
             bits |= PG_TACTIC_BIT(tactic_of(way));
-    if (state->fits_winograd && conv_winograd_takes(job))
+    if (state->fits_winograd && conv_winograd_pays(job)) /* else four times the weights are read for little */
         bits |= PG_TACTIC_BIT(PG_TACTIC_WINOGRAD);
     if (state->takes_onednn && act.kind != PG_ACT_PRELU)
         bits |= PG_TACTIC_BIT(PG_TACTIC_ONEDNN);
