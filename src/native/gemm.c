@@ -374,8 +374,8 @@ static void sum_rows(const pg_gemm_rows *g, const void *const *rows, size_t coun
     }
 }
 
-/* A tile whose results, and addend, have a half type: by way of float32. The next tile's addend, if there is one,
- * comes into the cache meanwhile. */
+/* A tile whose results, and addend, have a half type: by way of float32. What is
+ * written, and the next tile's addend if there is one, come into the cache while the tile is computed. */
 static void run_half_tile(const rows_job *job, tile_function run_tile, pg_tile *tile, const void *next_add)
 {
     enum { WIDTH = PG_TILE_MAX_VECTORS * 16, LINE = 32 };
@@ -389,10 +389,12 @@ static void run_half_tile(const rows_job *job, tile_function run_tile, pg_tile *
     }
     tile->c = results;
     tile->ldc = WIDTH;
-    if (next_add != NULL)
-        for (size_t r = 0; r < tile->mr; r++)
-            for (size_t j = 0; j < tile->cols; j += LINE)
+    for (size_t r = 0; r < tile->mr; r++)
+        for (size_t j = 0; j < tile->cols; j += LINE) {
+            __builtin_prefetch(c + r * job->g->ldc + j, 1);
+            if (next_add != NULL)
                 __builtin_prefetch((const uint16_t *)next_add + r * job->g->ld_add + j);
+        }
     run_tile(tile);
     if (pg_act_is_set(job->rest))
         after_tile(job, tile);
@@ -447,6 +449,10 @@ static void run_block(const rows_job *job, size_t first, size_t last, size_t pan
                 run_half_tile(job, run_tile, &tile, next > 0 ? at(tile.add, next * g->ld_add, 2) : NULL);
                 continue;
             }
+            for (size_t i = 0; i < tile.mr && g->i8 == NULL;
+                 i++) /* what is written comes while it is computed */
+                for (size_t j = 0; j < tile.cols * job->out_size; j += 64)
+                    __builtin_prefetch((char *)tile.c + i * g->ldc * job->out_size + j, 1);
             run_tile(&tile);
             if (pg_act_is_set(job->rest))
                 after_tile(job, &tile);
