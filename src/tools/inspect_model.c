@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "args/args.h"
-#include "args/missing.h"
+#include "data/files.h"
 #include "check/unbounded.h"
 #include "engine/engine_text.h"
 #include "engine/network.h"
@@ -12,7 +12,7 @@
 
 typedef struct show_args {
     pg_arg_list show;
-    const char *mode, *display_as;
+    const char *mode, *display_as, *tensor_info;
     bool weights, unbounded;
 } show_args;
 
@@ -30,8 +30,8 @@ static const pg_option show_rows[] = {
     {"--list-unbounded-dds", PG_FIELD(show_args, unbounded),
      .help = "list the sizes that depend on data and have no upper bound; for models with folded constants "
              "and inferred shapes"},
-    MISSING_PATH("--combine-tensor-info", "TensorRT",
-                 "add a file's information on tensors to the layers of an engine"),
+    {"--combine-tensor-info", PG_FIELD(show_args, tensor_info), .flags = PG_OPTION_PATH,
+     .help = "add the range of tensors to the layers of an engine, from a file of --save-outputs"},
 };
 static const pg_group group_show = {NULL, show_rows, PG_COUNT(show_rows)};
 
@@ -93,10 +93,17 @@ static pg_status show_engine(const inspect_args *args, const pg_trt_options *opt
                              const pg_trt_text_options *show)
 {
     pg_buf text = {0};
-    PG_TRY(pg_trt_engine_text(args->model.path, options, show, &text));
-    PG_LOG_INFO("==== TensorRT Engine ====\n%s", pg_buf_cstr(&text));
+    pg_run_results seen = {0};
+    pg_trt_text_options all = *show;
+    if (args->show.tensor_info != NULL)
+        PG_TRY_CTX(pg_results_load(args->show.tensor_info, &seen), "option '--combine-tensor-info'");
+    all.seen = &seen;
+    pg_status status = pg_trt_engine_text(args->model.path, options, &all, &text);
+    if (status == NULL)
+        PG_LOG_INFO("==== TensorRT Engine ====\n%s", pg_buf_cstr(&text));
     pg_buf_deinit(&text);
-    return NULL;
+    pg_run_results_deinit(&seen);
+    return status;
 }
 
 /* One that the built-in engine built. */
@@ -190,6 +197,12 @@ static pg_status check(const inspect_args *args, pg_arena *arena)
     if (option != NULL && args->show.display_as == NULL && !args->model.is_engine)
         return pg_err(PG_ERR_INVALID, "%s: for networks and engines of TensorRT, so add --display-as trt",
                       option);
+    if (args->show.tensor_info != NULL &&
+        (!args->model.is_engine || pg_engine_is_plan(args->model.path) || !shows(&args->show, "layers")))
+        return pg_err(
+            PG_ERR_INVALID,
+            "option '--combine-tensor-info': only for layers of an engine of TensorRT: show one with "
+            "--show layers");
     if (args->model.is_engine && wants_picture(args))
         return pg_err(PG_ERR_UNSUPPORTED, "an engine cannot be shown as a picture: show the model it "
                                           "was built from, with --display-as trt");

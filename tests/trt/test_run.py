@@ -411,6 +411,20 @@ class Runner(Fake):
                       "        Origin = Unknown\n"
                       "        Tactic = 0x1\n", out)
 
+    def test_ranges_of_tensors(self):
+        self.fake("convert", "m.onnx", "-o", "m.engine", *PROFILE)
+        rows = [{"outputs": {"x": cli.array("(2, 2)", [-1, 0.5, 2, 4])}, "runtime": 1, "runner_name": "r", "polygraphy_class":
+                 "IterationResult"}]
+        self.save("seen.json", json.dumps({"lst": [["r", rows]], "polygraphy_class": "RunResults"}).encode())
+        words = ("inspect", "model", "m.engine", "--combine-tensor-info", "seen.json")
+        out = self.fake(*words, "--show", "layers").out
+        self.assertIn("{x [dtype=float32, shape=(-1, 3), Format: Row major linear FP32, min=-1.00, max=4.00, avg=1.38]}", out)
+        self.assertIn("{y [dtype=float16, shape=(-1, 3), Format: Half Linear]}", out)
+        self.assertIn("only for layers of an engine", self.fake(*words, rc=1).err)
+        self.assertIn("only for layers of an engine", self.fake("inspect", "model", "m.onnx", *words[3:], rc=1).err)
+        self.save("seen.json", b"{}")
+        self.assertIn("option '--combine-tensor-info'", self.fake(*words, "--show", "layers", rc=1).err)
+
     def test_loop(self):
         loop = BUILD / "tests" / "tools" / "trt_loop"
         done = subprocess.run([str(loop), "m.onnx", "50", "x=2x3"], cwd=self.folder, capture_output=True, text=True, check=False,

@@ -1,6 +1,8 @@
 /* An engine as people read it, in the peer's layout. */
 #include "runner/tensorrt/internal.h"
 
+#include <math.h>
+
 #include "json/json.h"
 #include "log/log.h"
 #include "tensor/text.h"
@@ -10,6 +12,7 @@ typedef struct printer {
     pg_trt *trt;
     trt_object *object;
     trt_object *inspector; /* NULL when the library makes none */
+    const pg_run_results *seen;
     pg_arena arena;
     pg_buf *out;
 } printer;
@@ -126,6 +129,25 @@ static pg_str format_of(printer *self, const pg_json *tensor)
                                     type.len > 0 && format.len > 0 ? " " : "", PG_STR_ARG(format)));
 }
 
+/* Smallest, largest and mean value of a tensor that a run has seen; the first iteration of the first runner counts. */
+static void add_range(const printer *self, pg_str name, pg_buf *out)
+{
+    const pg_run_results *seen = self->seen;
+    if (seen == NULL || seen->count == 0 || seen->items[0].count == 0)
+        return;
+    const pg_value *value = pg_feed_find(&seen->items[0].items[0].outputs, name);
+    uint64_t count = value != NULL && value->kind == PG_VALUE_TENSOR ? pg_tensor_count(&value->tensor) : 0;
+    double min = INFINITY, max = -INFINITY, sum = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        double element = pg_tensor_get_f64(&value->tensor, i);
+        min = element < min ? element : min;
+        max = element > max ? element : max;
+        sum += element;
+    }
+    if (count > 0)
+        pg_buf_printf(out, ", min=%.2f, max=%.2f, avg=%.2f", min, max, sum / (double)count);
+}
+
 static void add_layer_tensors(printer *self, const pg_json *list, pg_buf *out)
 {
     pg_buf_putc(out, '{');
@@ -144,6 +166,7 @@ static void add_layer_tensors(printer *self, const pg_json *list, pg_buf *out)
         pg_trt_dims_text(out, &shape);
         if (format.len > 0 && !pg_str_contains(format, PG_STR("N/A")))
             pg_buf_printf(out, ", Format: %" PG_STR_FMT, PG_STR_ARG(format));
+        add_range(self, name, out);
         pg_buf_putc(out, ']');
     }
     pg_buf_putc(out, '}');
@@ -222,7 +245,7 @@ pg_status pg_trt_engine_text(const char *path, const pg_trt_options *options, co
                              pg_buf *out)
 {
     pg_trt_engine engine;
-    printer self = {.engine = &engine, .out = out};
+    printer self = {.engine = &engine, .out = out, .seen = show->seen};
     pg_status status = pg_trt_engine_open(&engine, NULL, path, options);
     if (status == NULL) {
         self.trt = engine.trt;

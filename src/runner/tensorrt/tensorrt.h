@@ -132,6 +132,7 @@ PG_MUST_USE pg_status pg_trt_build_file(pg_model *model, const pg_trt_options *o
 /* The network that the library's parser makes of a model, in the peer's format. */
 typedef struct pg_trt_text_options {
     bool layers, attrs, weights;
+    const pg_run_results *seen; /* engines: values of tensors, whose range is added; may be NULL */
 } pg_trt_text_options;
 PG_MUST_USE pg_status pg_trt_network_text(pg_model *model, const pg_trt_options *options,
                                           const pg_trt_text_options *show, pg_buf *out);
