@@ -355,9 +355,6 @@ static pg_status run_mod(pg_op *op)
     int64_t fmod_attribute;
     PG_TRY(pg_op_attr_i(op, "fmod", 0, &fmod_attribute));
     PG_TRY(check_divisors(op));
-    if (fmod_attribute == 0 && pg_dtype_is_float(pg_op_in(op, 0)->dtype))
-        return pg_op_err(op, PG_ERR_INVALID, "attribute 'fmod' must be 1 for %s",
-                         pg_dtype_name(pg_op_in(op, 0)->dtype));
     return binary(op, fmod_attribute != 0 ? &op_rem : &op_mod);
 }
 
