@@ -44,6 +44,10 @@ PRECISIONS = {"float32": ["--tf32"], "float16": ["--fp16"], "bfloat16": ["--bf16
 
 
 MEMBER = re.compile(r".*?-\d\d:\d\d:\d\d/(\d+)/(.*)\.npy")  # the runner's name, the iteration, the output
+# What helps a model: name, precision -> how the row is called, and more options.
+HELPED = {("magika", p): (f"{p}, LayerNorm in float32",
+                          ["--layer-precisions", "*LayerNorm*:float32", "--precision-constraints", "obey"])
+          for p in ("float16", "bfloat16")}
 
 
 class Failed(Exception):
@@ -230,7 +234,9 @@ def rows_of(name, model, work):
             return f"not possible: {error}"
 
     yield "ONNX Runtime, float32", figures("run", model, "--onnxrt"), ""
-    for precision, options in PRECISIONS.items():
+    columns = [row for p, options in PRECISIONS.items()
+               for row in [(p, options)] + [(title, options + more) for title, more in [HELPED.get((name, p), (None, None))] if title]]
+    for precision, options in columns:
         data = ["--load-inputs", *calibration] if precision in ("fp8", "int8") else []
         try:
             run(work, "convert", model, "-o", "m.engine", *options, *profile, *data)
@@ -246,7 +252,9 @@ Made with `make accuracy`. Every model is built by the built-in engine in each p
 calibrated with {calibrate} others (IInt8EntropyCalibrator2), but for models with QuantizeLinear nodes, which keep their own scales. The
 reference is the built-in engine's float64 mode. Pictures are letters on a ground of waves and grain, made by the script; other inputs are random
 numbers of the data loader, so the figures of `nmp`, `vad...`, `magika` and of the generated models with their random weights (resnet50,
-decoder6, qdqnet, qdqformer) tell how rounding spreads, not how often an answer is right.
+decoder6, qdqnet, qdqformer) tell how rounding spreads, not how often an answer is right. `magika` takes a variance as the mean
+of squares less the square of the mean, over sums that float16 cannot hold and bfloat16 cannot tell apart: those layers need float32.
+`run --range-report` finds such tensors.
 
 Each cell: the largest difference, the same as a part of the reference's range, the signal-to-noise ratio (power of the reference
 over power of the difference) of the output that differs most; and, of classifiers, how often the largest of the classes is the same.
