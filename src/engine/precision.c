@@ -119,7 +119,7 @@ static bool may_be_8bit(void *context, const pg_node *node)
 {
     const precisions *b = context;
     const pg_dtype asked = asked_of(b, node);
-    if (b->config->float_convolutions && pg_str_is(node->op_type, "Conv"))
+    if (b->eight == PG_I8 && b->config->float_convolutions && pg_str_is(node->op_type, "Conv"))
         return false;
     return asked == PG_UNDEFINED || asked == b->eight;
 }

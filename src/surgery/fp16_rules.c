@@ -153,7 +153,16 @@ int pg_fp16_type_source(const pg_node *node, pg_dtype *out)
                                        "Tile",
                                        "Transpose",
                                        "Unsqueeze",
+                                       "AveragePool",
+                                       "BatchNormalization",
                                        "Conv",
+                                       "ConvTranspose",
+                                       "GlobalAveragePool",
+                                       "GlobalMaxPool",
+                                       "LeakyRelu",
+                                       "MaxPool",
+                                       "PRelu",
+                                       "Resize",
                                        NULL};
     const pg_attr *to = pg_node_attr(node, "to");
     *out = PG_UNDEFINED;

@@ -197,9 +197,9 @@ class Engine(rtx.RtxCase):
         self.assertIn("| ProfilingVerbosity.NONE\n    Preview Features       | []\n", out)
 
     def test_what_strongly_typed_networks_refuse(self):
-        for words in (["--fp8"], ["--tensor-dtypes", "x:float16"]):
-            err = self.convert("c.onnx", *words, rc=1).err
-            self.assertRegex(err, rf"option '{words[0]}': TensorRT-RTX 1\.6\.1 has no .*strongly typed")
+        err = self.convert("c.onnx", "--tensor-dtypes", "x:float16", rc=1).err
+        self.assertRegex(err, r"option '--tensor-dtypes': TensorRT-RTX 1\.6\.1 has no .*strongly typed")
+        self.assertIn("--fp8 and --int8 exclude each other", self.convert("c.onnx", "--fp8", "--int8", rc=1).err)
 
     def types(self, *words):
         """Type of the first output of each layer in the network."""
@@ -222,6 +222,15 @@ class Engine(rtx.RtxCase):
         self.assertIn("[W] The precisions of layers have no effect without", self.convert("two.onnx", "--layer-precisions", "n_one:fp16").out)
         err = self.convert("two.onnx", "--precision-constraints", "obey", "--layer-precisions", "n_onn:fp16", rc=1).err
         self.assertIn("n_one", err)
+
+    def test_fp8_is_written_into_the_model(self):
+        self.save("two.onnx", two_products())
+        out, types = self.types("--fp8")
+        self.assertIn("[I] 2 layers read fp8; 2 weights are stored as fp8.\n", out)
+        self.assertIn("float8e4m3fn", types.values())
+        for model in ("two.onnx", "c.onnx"):
+            for words in (["--fp8"], ["--fp8", "--fp16"]):
+                self.assertIn("the types are written into the model: float8e4m3fn", self.convert(model, *words).out)
 
     def test_int8_is_written_into_the_model(self):
         self.save("two.onnx", two_products())

@@ -24,9 +24,7 @@ static const flag_row flag_rows[] = {
     {"--tf32", "TF32", NULL},
     {"--fp16", "FP16", ""},
     {"--bf16", "BF16", ""},
-    {"--fp8", "FP8",
-     "way to choose types: its networks are strongly typed; the model has to have QuantizeLinear and "
-     "DequantizeLinear nodes of float8 itself"},
+    {"--fp8", "FP8", ""},
     {"--int8", "INT8", ""},
     {"--sparse-weights", "SPARSE_WEIGHTS", NULL},
     {"--version-compatible", "VERSION_COMPATIBLE", NULL},

@@ -88,7 +88,7 @@ static pg_status change(pg_trt_network *self, const pg_trt_options *options, pg_
                         pg_model **out)
 {
     pg_str types;
-    bool calibrates = build->int8 && options->feeds.open != NULL;
+    bool calibrates = (build->int8 || build->fp8) && options->feeds.open != NULL;
     if (calibrates) {
         PG_TRY(options->feeds.open(options->feeds.context,
                                    inputs_of(options, self->model->graph, &self->arena)));
@@ -111,6 +111,7 @@ pg_status pg_trt_retype(pg_trt_network *self, const pg_trt_options *options)
     pg_model *changed = NULL;
     pg_build_config build = {.fp16 = pg_trt_asks_for(options, "--fp16"),
                              .bf16 = pg_trt_asks_for(options, "--bf16"),
+                             .fp8 = pg_trt_asks_for(options, "--fp8"),
                              .int8 = pg_trt_asks_for(options, "--int8"),
                              .float_convolutions =
                                  pg_trt_is_rtx(self->trt), /* it has no int8 kernels of them */
@@ -119,7 +120,11 @@ pg_status pg_trt_retype(pg_trt_network *self, const pg_trt_options *options)
     if (!pg_trt_is_strongly_typed(self->trt) && !options->strongly_typed)
         return NULL;
     PG_TRY(pg_trt_fill_precisions(options, &self->arena, &build));
-    if (!build.fp16 && !build.bf16 && !build.int8 && build.n_precisions == 0)
+    if (build.fp8 && build.int8)
+        return pg_err(PG_ERR_INVALID,
+                      "--fp8 and --int8 exclude each other where the network is strongly typed: a "
+                      "model is quantized to one of them");
+    if (!build.fp16 && !build.bf16 && !build.fp8 && !build.int8 && build.n_precisions == 0)
         return NULL;
     PG_TRY_CTX(change(self, options, &build, &changed), "while writing types into the model");
     pg_model_unref(self->model);
