@@ -206,6 +206,7 @@ static pg_status build_with(const pg_args_build *args, const pg_model *model, pg
     PG_TRY(fill_pools(&args->trt->options, &build));
     PG_TRY(pg_args_engine_plan(config, &build));
     PG_TRY(pg_args_engine_tactics(args, arena, &build));
+    PG_TRY(pg_args_engine_notes(&args->trt->options, arena, &build));
     PG_TRY(pg_args_engine_io(args->trt, model->graph, arena, &build));
     PG_TRY(open_data(args, model->graph, arena, &data));
     pg_status status = fill_profiles(args, &data, model->graph, arena, &build);

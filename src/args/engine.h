@@ -34,6 +34,9 @@ PG_MUST_USE pg_status pg_args_feeds_open(void *feeds, pg_io_list inputs);
 /* A pg_feed_source. */
 PG_MUST_USE pg_status pg_args_feeds_next(void *feeds, size_t index, pg_feed *out, bool *end);
 void pg_args_feeds_close(void *feeds);
+/* Fills in what the engine says of its layers, and notes on options that change nothing here. */
+PG_MUST_USE pg_status pg_args_engine_notes(const pg_trt_options *options, pg_arena *arena,
+                                           pg_build_config *build);
 /* Fills in borders and debug tensors for the network's graph. */
 PG_MUST_USE pg_status pg_args_engine_io(const pg_args_trt *trt, const pg_graph *graph, pg_arena *arena,
                                         pg_build_config *build);

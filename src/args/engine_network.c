@@ -78,7 +78,9 @@ pg_status pg_args_engine_network(const pg_args_trt *trt, pg_model *model, pg_are
 {
     const pg_trt_options *options = &trt->options;
     name_list names = {0};
+    pg_build_config ignored = {0};
     PG_TRY(pg_args_engine_refuse(trt, arena));
+    PG_TRY(pg_args_engine_notes(options, arena, &ignored));
     pg_status status = options->mark_all ? NULL : choose_outputs(options, model->graph, arena, &names);
     if (status == NULL) {
         pg_output_selection selection = {.mark_all = options->mark_all,

@@ -52,6 +52,9 @@ typedef struct pg_tactic_config {
     bool error_on_timing_cache_miss;
 } pg_tactic_config;
 
+/* What `inspect model` tells of an engine's layers. */
+typedef enum pg_verbosity { PG_VERBOSITY_DETAILED, PG_VERBOSITY_NAMES, PG_VERBOSITY_NONE } pg_verbosity;
+
 typedef struct pg_build_config {
     const pg_shape_profile *profiles; /* none: one profile of the model's own shapes, open dims 1 */
     size_t n_profiles;
@@ -78,6 +81,9 @@ typedef struct pg_build_config {
     bool direct_io; /* nothing may be rearranged between callers and layers */
     const pg_str *debug_tensors;
     size_t n_debug_tensors;
+    pg_verbosity verbosity;
+    const pg_str *notes; /* for who inspects the engine: what an option means here */
+    size_t n_notes;
     bool debug_unfused; /* every tensor between layers is a debug tensor */
 } pg_build_config;
 
@@ -136,6 +142,9 @@ struct pg_engine {
     const pg_value_info *outer_inputs, *outer_outputs;
     size_t n_inputs, n_outputs;
     const pg_shape_profile *outer_profiles;
+    pg_verbosity verbosity;
+    const pg_str *notes;
+    size_t n_notes;
     const pg_debug_tensor *debug_tensors;
     size_t n_debug_tensors;
     bool needs_model; /* the file must hold the ONNX model: a debug tensor is computed from it */

@@ -2,6 +2,7 @@
 
 #include "engine/internal.h"
 #include "engine/tensor_text.h"
+#include "log/log.h"
 #include "shapes/shapes.h"
 
 typedef struct printer {
@@ -57,6 +58,11 @@ static void put_io(const printer *p)
     put_outer(p, "Output", engine->outer_outputs, engine->n_outputs);
     pg_buf_printf(p->out, "---- Memory ----\nDevice Memory: %llu bytes\n\n",
                   (unsigned long long)p->engine->peak_bytes);
+    if (engine->n_notes > 0)
+        pg_buf_puts(p->out, "---- Build Options ----\n");
+    for (size_t i = 0; i < engine->n_notes; i++)
+        pg_buf_printf(p->out, "%" PG_STR_FMT "%s", PG_STR_ARG(engine->notes[i]),
+                      i + 1 < engine->n_notes ? "\n" : "\n\n");
 }
 
 static size_t longest_name(const printer *p)
@@ -116,6 +122,28 @@ static void put_layer(const printer *p, size_t index)
     pg_buf_putc(p->out, '\n');
 }
 
+/* With less detail a layer is its name, as the peer shows one of which TensorRT tells no more. */
+static void put_layer_name(const printer *p, size_t index)
+{
+    pg_buf_printf(p->out, "Layer %-4zu | %" PG_STR_FMT " [Op: Unknown]\n    {} -> {}\n\n", index,
+                  PG_STR_ARG(p->engine->layers[index].name));
+}
+
+static void put_layers(const printer *p)
+{
+    const pg_verbosity verbosity = p->engine->verbosity;
+    if (verbosity != PG_VERBOSITY_DETAILED)
+        PG_LOG_WARNING("The engine was built with --profiling-verbosity %s: %s.",
+                       verbosity == PG_VERBOSITY_NAMES ? "layer_names_only" : "none",
+                       verbosity == PG_VERBOSITY_NAMES ? "layers are shown by their names alone"
+                                                       : "its layers are not shown");
+    for (size_t i = 0; verbosity != PG_VERBOSITY_NONE && i < p->engine->n_layers; i++)
+        if (verbosity == PG_VERBOSITY_DETAILED)
+            put_layer(p, i);
+        else
+            put_layer_name(p, i);
+}
+
 void pg_engine_text(const pg_engine *engine, const pg_engine_text_options *options, pg_buf *out)
 {
     printer p = {.engine = engine, .options = *options, .out = out};
@@ -123,8 +151,8 @@ void pg_engine_text(const pg_engine *engine, const pg_engine_text_options *optio
     put_io(&p);
     put_profiles(&p);
     pg_buf_printf(out, "---- %zu Layer(s) ----\n", engine->n_layers);
-    for (size_t i = 0; options->layers && i < engine->n_layers; i++)
-        put_layer(&p, i);
+    if (options->layers)
+        put_layers(&p);
     while (out->len > 0 && out->ptr[out->len - 1] == '\n')
         out->ptr[--out->len] = '\0';
     pg_shapes_free(p.shapes);

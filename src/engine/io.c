@@ -31,6 +31,12 @@ pg_status pg_engine_take_io(pg_engine *engine, const pg_graph *graph, const pg_b
     pg_io_border *borders = PG_ARENA_ARRAY(&engine->arena, pg_io_border, config->n_borders + 1);
     for (size_t i = 0; i < config->n_borders; i++)
         PG_TRY(take_border(engine, graph, &config->borders[i], &borders[i]));
+    pg_str *notes = PG_ARENA_ARRAY(&engine->arena, pg_str, config->n_notes + 1);
+    for (size_t i = 0; i < config->n_notes; i++)
+        notes[i] = pg_arena_str(&engine->arena, config->notes[i]);
+    engine->notes = notes;
+    engine->n_notes = config->n_notes;
+    engine->verbosity = config->verbosity;
     engine->borders = borders;
     engine->n_borders = config->n_borders;
     return pg_taps_check(graph, config->debug_tensors, config->n_debug_tensors);

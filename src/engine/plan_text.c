@@ -95,6 +95,8 @@ void pg_engine_describe(const pg_engine *engine, const char *layout, pg_buf *out
     pg_json_field_i64(&json, "peak_bytes", (int64_t)engine->peak_bytes);
     put_borders(&json, engine);
     put_debug_tensors(&json, engine);
+    pg_json_field_i64(&json, "verbosity", (int64_t)engine->verbosity);
+    put_names(&json, "notes", engine->notes, engine->n_notes);
     pg_json_key(&json, "profiles");
     pg_json_begin_array(&json);
     for (size_t p = 0; p < engine->n_profiles; p++)
@@ -278,7 +280,7 @@ static pg_status read_all(const reader *r, const pg_json *root)
 {
     pg_engine *engine = r->engine;
     const pg_json *values;
-    uint64_t level;
+    uint64_t level, verbosity;
     PG_TRY(text(r, root, "name", &engine->name));
     PG_TRY(text(r, root, "precision", &engine->precision));
     PG_TRY(text(r, root, "layout", &engine->layout));
@@ -290,6 +292,11 @@ static pg_status read_all(const reader *r, const pg_json *root)
     engine->weight_streaming = is_set(root, "weight_streaming");
     PG_TRY(read_borders(r, root));
     PG_TRY(read_debug_tensors(r, root));
+    PG_TRY(count(r, root, "verbosity", &verbosity));
+    if (verbosity > PG_VERBOSITY_NONE)
+        return wrong(r, "verbosity");
+    engine->verbosity = (pg_verbosity)verbosity;
+    PG_TRY(names(r, root, "notes", &engine->notes, &engine->n_notes));
     PG_TRY(list(r, root, "profiles", &values));
     pg_shape_profile *profiles = PG_ARENA_ARRAY(&engine->arena, pg_shape_profile, values->count + 1);
     for (size_t p = 0; p < values->count; p++)

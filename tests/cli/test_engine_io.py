@@ -1,5 +1,6 @@
 """What goes in and out of engines of the built-in engine, and how its networks and engines are shown."""
 
+import json
 import re
 import unittest
 
@@ -258,6 +259,61 @@ class Borders(Engines):
         self.run_it("run", "m.onnx", "--native", "--input-shapes", "input:[2,3,8,8]", "--save-inputs", "in.json")
         out = self.run_it("run", "m.engine", "--trt", "--load-inputs", "in.json").out
         self.assertIn("Buffer dtype (float32) does not match expected input dtype (float16)", out)
+
+
+class BuildOptions(Engines):
+    """Options that change nothing here say so in the engine."""
+
+    def build(self, *words, rc=0):
+        return self.run_it("convert", "m.onnx", "-o", "m.engine", "--trt-min-shapes", "input:[2,3,8,8]", *words, rc=rc)
+
+    def test_notes(self):
+        self.build("--max-aux-streams", "4", "--preview-features", "profile_sharing_0806", "--quantization-flags",
+                   "CALIBRATE_BEFORE_FUSION", "--onnx-flags", "native_instancenorm", "--tiling-optimization-level", "full")
+        out = self.run_it("inspect", "model", "m.engine").out
+        self.assertIn("---- Build Options ----\n", out)
+        for part in ("--preview-features PROFILE_SHARING_0806: always so, every runner of an engine can use every profile",
+                     "--quantization-flags CALIBRATE_BEFORE_FUSION: always so, the model is calibrated as it is written",
+                     "--onnx-flags NATIVE_INSTANCENORM: always so, InstanceNormalization is a layer, no plugin",
+                     "--tiling-optimization-level FULL: no effect, each tactic has one way of tiling",
+                     "--max-aux-streams 4: none is used, one layer runs at a time on all threads"):
+            self.assertIn(f"    {part}\n", out)
+        self.build()
+        self.assertNotIn("Build Options", self.run_it("inspect", "model", "m.engine").out)
+
+    def test_what_cannot_be(self):
+        for words, part in ((["--preview-features", "ALIASED_PLUGIN_IO_10_03"], "cannot follow ALIASED_PLUGIN_IO_10_03: it has no"),
+                            (["--preview-features", "PROFILE_SHARING"], "is not one of PROFILE_SHARING_0806, "),
+                            (["--onnx-flags", "REPORT_CAPABILITY_DLA"], "cannot follow REPORT_CAPABILITY_DLA: it runs on the"),
+                            (["--quantization-flags", "nothing"], "'nothing' is not one of CALIBRATE_BEFORE_FUSION"),
+                            (["--tiling-optimization-level", "most"], "'most' is not one of NONE, FAST, MODERATE, FULL"),
+                            (["--profiling-verbosity", "loud"], "'loud' is not one of DETAILED, LAYER_NAMES_ONLY, NONE")):
+            self.assertIn(part, self.build(*words, rc=1).err)
+        self.assertIn("cannot follow ENABLE_PLUGIN_OVERRIDE", self.run_it(
+            "inspect", "model", "m.onnx", "--display-as", "trt", "--onnx-flags", "ENABLE_PLUGIN_OVERRIDE", rc=1).err)
+
+    def test_verbosity(self):
+        shown = {}
+        for level in ("detailed", "layer_names_only", "none"):
+            self.build("--profiling-verbosity", level)
+            shown[level] = self.run_it("inspect", "model", "m.engine", "--show", "layers", "attrs").out
+            self.assertIn("PASSED | Runtime", self.run_it("run", "m.engine", "--trt").out)
+        counts = {level: re.search(r"---- (\d+) Layer\(s\) ----", out).group(1) for level, out in shown.items()}
+        self.assertEqual(len(set(counts.values())), 1)
+        self.assertIn("Tactic = ", shown["detailed"])
+        self.assertIn("Layer 0    | conv1 [Op: Unknown]\n        {} -> {}\n", shown["layer_names_only"])
+        self.assertNotIn("Tactic = ", shown["layer_names_only"])
+        self.assertNotIn("Layer 0", shown["none"])
+        self.assertIn("[W] The engine was built with --profiling-verbosity none", shown["none"])
+
+    def test_profile_of_a_loaded_engine(self):
+        self.build()
+        out = self.run_it("run", "m.engine", "--trt", "--iterations", "3", "--profile", "--save-profile", "p.json").out
+        self.assertIn("---- Nodes ----", out)
+        profile = json.loads((self.folder / "p.json").read_text())["runners"][0]
+        self.assertEqual((profile["inferences"], {n["calls"] for n in profile["nodes"]}), (3, {3}))
+        self.assertIn("conv1", {n["node"] for n in profile["nodes"]})
+        self.assertIn("trt-native-runner", profile["name"])
 
 
 class Capability(Engines):
