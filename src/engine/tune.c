@@ -252,10 +252,11 @@ static pg_status use_fastest(tuner *t, unsigned among, unsigned *used)
     return NULL;
 }
 
-/* ---- The library's threads ---- */
+/* ---- A library beside the own kernels ---- */
 
-/* A library's threads and ours take turns on the same processors, which no layer's own time shows: whether mixing
- * pays is measured on the whole network, once with and once without the library. */
+/* A library's threads and ours take turns on the same processors, and each side finds the caches as the other left
+ * them, which no layer's own time shows: whether mixing pays is measured on the whole network, once with and once
+ * without the library. It must pay clearly, for its layers' weights cannot be kept packed. */
 static pg_str network_key(tuner *t)
 {
     uint32_t crc = 0;
@@ -306,7 +307,7 @@ static pg_status choose_library(tuner *t)
     }
     PG_LOG_VERBOSE("The network takes %.2f ms with oneDNN where that is faster, %.2f ms without it.",
                    (double)mixed * 1e-6, (double)alone * 1e-6);
-    return use_fastest(t, mixed < alone ? ~0u : own, &used);
+    return use_fastest(t, mixed < alone - alone / 32 ? ~0u : own, &used);
 }
 
 /* ---- The whole ---- */
@@ -327,7 +328,7 @@ static pg_status time_and_choose(tuner *t)
     PG_TRY(time_all(t));
     keep_times(t);
     PG_TRY(use_fastest(t, ~0u, &used));
-    if ((used & PG_TACTIC_BIT(PG_TACTIC_ONEDNN)) != 0 && pg_threads() > 1)
+    if ((used & PG_TACTIC_BIT(PG_TACTIC_ONEDNN)) != 0)
         PG_TRY(choose_library(t));
     return NULL;
 }

@@ -1,6 +1,7 @@
 """The tactics of engines: timed, cached, saved and followed."""
 
 import json
+import os
 import re
 import subprocess
 import unittest
@@ -141,6 +142,26 @@ class Sources(Tactics):
         self.assertIn("ONEDNN is not there: POLYGRAPHY_ONEDNN is off", self.build("--tactic-sources", "ONEDNN", rc=1).err)
         err = self.build("--disable-compilation-cache", rc=1).err
         self.assertIn("it compiles no kernels", err)
+
+
+@unittest.skipUnless(os.environ.get("POLYGRAPHY_ONEDNN", "off") != "off", "oneDNN is not there")
+class Library(Tactics):
+    def test_layers_of_the_library(self):
+        """An engine of them is whole without the library, too."""
+        (self.folder / "m.onnx").write_bytes(network(channels=64))
+        library = {"POLYGRAPHY_ONEDNN": os.environ["POLYGRAPHY_ONEDNN"]}
+        self.build("--tactic-sources", "onednn", "--save-tactics", "t.json", env=library)
+        for layer in ("first", "second", "third"):
+            self.change(layer, (2, 6))
+        self.build("--load-tactics", "t.json", env=library)
+        self.assertEqual([self.shown()[name] for name in ("first", "second", "third")], ["onednn"] * 3)
+        plain = (self.folder / "m.onnx").stat().st_size
+        self.assertLess((self.folder / "m.engine").stat().st_size, 2 * plain)  # nothing is packed beside
+        self.run_it("run", "m.onnx", "--native", "--save-inputs", "in.json", "--save-outputs", "out.json", env=WITHOUT_LIBRARY)
+        for env in (library, WITHOUT_LIBRARY):
+            out = self.run_it("run", "m.engine", "--trt", "--load-inputs", "in.json", "--load-outputs", "out.json",
+                              "--atol", "1e-5", env=env).out
+            self.assertIn("Pass Rate: 100.00%", out)
 
 
 class Levels(Tactics):

@@ -169,7 +169,9 @@ static pg_status begin_forms(pg_op *op, conv_state *state, const pg_tensor *w)
         conv_winograd_describe(&wide, &state->winograd, &bytes);
         PG_TRY(packed_begin(op, "winograd", 1u << 1, bytes, PACKED_MAY_WAIT, &state->transformed));
     }
-    return packed_is_due(&state->packed) && !state->may_winograd ? pack(op, state, w, &packed) : NULL;
+    return packed_is_due(&state->packed) && !state->may_winograd && !state->use_onednn
+               ? pack(op, state, w, &packed)
+               : NULL;
 }
 
 static pg_status prepare_conv(pg_op *op)
