@@ -194,9 +194,9 @@ static pg_status find_bases(pg_op *op, const chain_program *p, char **bases)
         pg_operand operand = {0};
         if (i < p->n_in && p->values.items[i].used)
             PG_TRY(pg_operand_lay(op, pg_op_in(op, i), p->rank, p->layout, &operand));
-        bases[i] = i < p->n_in               ? (char *)operand.data
-                   : p->values.items[i].kept ? (char *)scratch + p->values.items[i].at
-                                             : NULL;
+        bases[i] = i < p->n_in                                  ? (char *)operand.data
+                   : p->values.items[i].kept && scratch != NULL ? (char *)scratch + p->values.items[i].at
+                                                                : NULL; /* of no elements */
     }
     pg_tensor *y;
     const size_t donor = find_donor(op, p);
