@@ -50,12 +50,12 @@ static pg_status state_output_types(pg_model **model)
     pg_arena arena = {0};
     pg_shapes *shapes = NULL;
     pg_model *typed = NULL;
-    pg_value_info *infos = PG_ARENA_ARRAY(&arena, pg_value_info, graph->n_outputs + 1);
     size_t count = 0;
     for (size_t i = 0; i < graph->n_outputs; i++)
         count += graph->outputs[i].type.kind == PG_TYPE_NONE;
     if (count == 0)
         return NULL;
+    pg_value_info *infos = PG_ARENA_ARRAY(&arena, pg_value_info, count);
     pg_status status = pg_shapes_infer(*model, NULL, &shapes);
     count = 0;
     for (size_t i = 0; i < graph->n_outputs && status == NULL; i++) {

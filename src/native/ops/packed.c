@@ -1,6 +1,7 @@
 #include "native/ops/packed.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "native/internal.h"
 #include "native/ops/nn.h"
@@ -87,6 +88,8 @@ pg_status packed_room(const pg_op *op, packed_weights *packed, void **room, bool
             pg_op_room_free(op);
         if (*fresh)
             packed->memory = nn_alloc(packed->bytes);
+        if (*fresh && packed->memory != NULL && op->session->options.for_engine)
+            memset(packed->memory, 0, packed->bytes); /* what a form leaves open is saved, too */
         packed->state = PACKED_KEPT;
         *room = packed->memory;
     }
