@@ -289,7 +289,7 @@ typedef struct pg_args_trt_save {
 } pg_args_trt_save;
 
 typedef struct pg_args_trt_engine {
-    const char *save_timing_cache, *load_runtime, *engine;
+    const char *save_timing_cache, *load_runtime, *engine, *refit_from;
 } pg_args_trt_engine;
 
 typedef struct pg_args_trt_inference {
@@ -343,6 +343,8 @@ typedef struct pg_args_build {
  * that it cannot follow is an error that names it. */
 PG_MUST_USE pg_status pg_args_engine_network(const pg_args_trt *trt, pg_model *model, pg_arena *arena,
                                              pg_model **out);
+/* Replaces a loaded engine by one with the weights of --refit-from; nothing without that. */
+PG_MUST_USE pg_status pg_args_engine_refit(const pg_args_trt *trt, unsigned threads, pg_engine **engine);
 /* How sessions of an engine, built or loaded, use memory: --allocation-strategy and --weight-streaming-budget. */
 PG_MUST_USE pg_status pg_args_engine_use(const pg_args_trt *trt, pg_engine *engine);
 /* Whether a budget for weights is asked for: then the engine has to be loaded from a file. */

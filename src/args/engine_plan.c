@@ -42,6 +42,8 @@ pg_status pg_args_engine_plan(const pg_args_trt_config *config, pg_build_config 
     PG_TRY(check_platform(config->runtime_platform));
     build->version_compatible = config->version_compatible;
     build->weight_streaming = config->weight_streaming;
+    build->refittable = config->refittable;
+    build->strip_plan = config->strip_plan;
     if (build->portable && build->weight_streaming)
         return pg_err(PG_ERR_INVALID,
                       "--weight-streaming reads packed weights from the engine's file, and with "
@@ -81,4 +83,19 @@ pg_status pg_args_engine_use(const pg_args_trt *trt, pg_engine *engine)
         return NULL;
     return pg_status_context(pg_engine_stream(engine, budget_of(args, pg_engine_packed_bytes(engine))),
                              "option '--weight-streaming-budget'");
+}
+
+pg_status pg_args_engine_refit(const pg_args_trt *trt, unsigned threads, pg_engine **engine)
+{
+    pg_model *model;
+    pg_engine *fitted = NULL;
+    if (trt->engine.refit_from == NULL)
+        return NULL;
+    PG_TRY(pg_model_load(trt->engine.refit_from, NULL, &model));
+    pg_status status = pg_engine_refit(*engine, model, threads, &fitted);
+    pg_model_unref(model);
+    PG_TRY_CTX(status, "while putting the weights of '%s' into the engine", trt->engine.refit_from);
+    pg_engine_unref(*engine);
+    *engine = fitted;
+    return NULL;
 }

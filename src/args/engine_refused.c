@@ -7,8 +7,6 @@ static const struct {
     {"--sparse-weights", "it has no kernels for sparse weights"},
     {"--disable-compilation-cache", "it compiles no kernels while it builds"},
     {"--trt-safety-restricted", "it has no safety runtime"},
-    {"--refittable", "it cannot replace weights of an engine"},
-    {"--strip-plan", "it cannot replace weights of an engine"},
     {"--use-dla", "it runs on the processor"},
     {"--allow-gpu-fallback", "it runs on the processor"},
     {"--plugins", "libraries of plugins are made for TensorRT"},

@@ -177,6 +177,9 @@ static const pg_option engine_rows[] = {
                  "how the accelerator's memory is allocated"),
     {"--trt-engine", PG_FIELD(pg_args_trt_engine, engine), .flags = PG_OPTION_OURS | PG_OPTION_PATH,
      .help = "also run a saved engine"},
+    {"--refit-from", PG_FIELD(pg_args_trt_engine, refit_from), .metavar = "MODEL.onnx",
+     .flags = PG_OPTION_OURS | PG_OPTION_PATH,
+     .help = "put the weights of a model into a refittable or stripped engine of the built-in engine"},
 };
 const pg_group pg_group_trt_engine = {"TensorRT Engine", engine_rows, PG_COUNT(engine_rows)};
 

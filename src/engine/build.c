@@ -16,10 +16,13 @@ static pg_status build_all(build *b)
     PG_TRY(pg_engine_take_profiles(b->engine, b->model->graph, config->profiles, config->n_profiles));
     PG_TRY(pg_engine_take_io(b->engine, b->model->graph, config));
     PG_TRY(pg_engine_set_precisions(b->model, config, &b->engine->arena, &b->engine->model,
-                                    &b->engine->precision));
+                                    &b->engine->precision, &b->engine->scales));
     b->engine->name = pg_arena_str(&b->engine->arena, b->model->graph->name);
     PG_TRY(pg_engine_tune(b->engine, config));
     PG_TRY(pg_engine_finish_io(b->engine, b->model->graph, config));
+    if (config->refittable || config->strip_plan)
+        PG_TRY(pg_engine_keep_recipe(b->engine, b->model, config));
+    b->engine->stripped = config->strip_plan;
     if (!config->portable && !b->engine->needs_model)
         pg_engine_lower(b->engine);
     return NULL;

@@ -18,11 +18,14 @@ void pg_engine_unref(pg_engine *engine)
     if (engine == NULL || --engine->refs > 0)
         return;
     pg_model_unref(engine->net);
+    pg_model_unref(engine->bare);
+    pg_scales_deinit(&engine->scales);
     pg_session_free(engine->session);
     pg_model_unref(engine->model);
     pg_file_map_close(&engine->map);
     pg_map_deinit(&engine->by_output);
     pg_arena_deinit(&engine->arena);
+    pg_engine_unref(engine->origin);
     free(engine);
 }
 

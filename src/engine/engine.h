@@ -73,6 +73,9 @@ typedef struct pg_build_config {
     bool version_compatible; /* the file has plain weights beside packed ones */
     bool portable;           /* the file has plain weights only */
     bool weight_streaming;   /* the file has packed weights, whatever room they take */
+    bool refittable;         /* weights can be replaced (pg_engine_refit) */
+    bool strip_plan;         /* ... and have to be: the file has none of those */
+    const pg_scales *scales; /* with int8: instead of a cache and of calibrating; may be empty or NULL */
     unsigned threads;        /* 0 = all processors */
     const char *onednn;      /* path of libdnnl; NULL = search */
     bool no_onednn;
@@ -87,9 +90,11 @@ typedef struct pg_build_config {
     bool debug_unfused; /* every tensor between layers is a debug tensor */
 } pg_build_config;
 
-/* The model with the configuration's precisions written into it, a reference; and their names ("float16+int8"). */
+/* The model with the configuration's precisions written into it, a reference; and their names ("float16+int8").
+ * `out_scales` (NULL: not wanted) is what int8 was made with; the caller frees it. */
 PG_MUST_USE pg_status pg_engine_set_precisions(const pg_model *model, const pg_build_config *config,
-                                               pg_arena *arena, pg_model **out, pg_str *out_text);
+                                               pg_arena *arena, pg_model **out, pg_str *out_text,
+                                               pg_scales *out_scales);
 
 /* ---- Engines ---- */
 
@@ -117,11 +122,17 @@ struct pg_engine {
     pg_model *model; /* counted; what runs, or is made into what runs */
     bool lowered;    /* the model is a network after all passes, whose packed weights are `forms` */
     pg_forms forms;
-    pg_file_map map;      /* of the file that it was loaded from */
-    pg_session *session;  /* that the build tried, for the first who asks; NULL when loaded */
-    bool lent;            /* somebody has it */
-    const char *unusable; /* why no session can be made; NULL */
-    pg_str layout;        /* of packed weights in the file; empty without */
+    pg_file_map map;     /* of the file that it was loaded from */
+    pg_session *session; /* that the build tried, for the first who asks; NULL when loaded */
+    bool lent;           /* somebody has it */
+    /* To be refitted; NULL and empty otherwise. */
+    const pg_build_config *recipe; /* types and constraints */
+    pg_model *bare;                /* what it was built from, without the elements of its weights */
+    pg_scales scales;
+    bool stripped;            /* its file has nothing else */
+    struct pg_engine *origin; /* that it was refitted from, counted: texts lie there */
+    const char *unusable;     /* why no session can be made; NULL */
+    pg_str layout;            /* of packed weights in the file; empty without */
     pg_model
         *net; /* of a build: the network after all passes, for its file; NULL: that has plain weights only */
     pg_str name, precision; /* "float16+int8" */
@@ -166,6 +177,10 @@ PG_MUST_USE pg_status pg_engine_reserve_room(const pg_engine *engine, pg_session
 /* Sessions keep at most `budget` bytes of packed weights in memory (or the largest one, when that is more). Of a loaded
  * engine; PG_ERR_INVALID when it was built without weight streaming. */
 PG_MUST_USE pg_status pg_engine_stream(pg_engine *engine, uint64_t budget);
+/* An engine with the weights of `model`, which has all of its names, types and shapes; else the error names the first that
+ * differs. Built again from what the engine keeps. */
+PG_MUST_USE pg_status pg_engine_refit(const pg_engine *engine, const pg_model *model, unsigned threads,
+                                      pg_engine **out);
 uint64_t pg_engine_packed_bytes(const pg_engine *engine); /* of a loaded engine */
 /* PG_ERR_INVALID, naming input, shape and the profile's bounds. */
 PG_MUST_USE pg_status pg_engine_check_feed(const pg_engine *engine, size_t profile, const pg_feed *feed);

@@ -14,6 +14,13 @@ PG_MUST_USE pg_status pg_engine_take_profiles(pg_engine *engine, const pg_graph 
 const pg_value_info *pg_engine_find_input(const pg_graph *graph, pg_str name);
 /* How its sessions are made. */
 pg_native_options pg_engine_session_options(const pg_engine *engine, const pg_native_options *asked);
+/* What refitting needs later. */
+PG_MUST_USE pg_status pg_engine_keep_recipe(pg_engine *engine, const pg_model *model,
+                                            const pg_build_config *config);
+/* Where the weights of engine->bare are said to be. */
+#define PG_STRIPPED_LOCATION "stripped"
+/* The model without the elements of its floating-point weights. */
+PG_MUST_USE pg_status pg_engine_strip(const pg_model *model, pg_model **out);
 /* Runs the optimal or the largest shapes of a profile on made-up inputs. */
 PG_MUST_USE pg_status pg_engine_run_profile(const pg_graph *graph, pg_session *session,
                                             const pg_shape_profile *profile, bool largest);

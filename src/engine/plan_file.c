@@ -25,6 +25,8 @@ typedef struct plan_writer {
     pg_plan_head head;
     pg_buf text, index;
     written_model net, model;
+    pg_buf bare_scratch;
+    pg_str bare;
     pg_form *forms;
     size_t n_forms;
     uint64_t packed_size;
@@ -134,6 +136,12 @@ static void list_forms(plan_writer *w)
 static pg_status collect(plan_writer *w)
 {
     const pg_engine *engine = w->engine;
+    if (engine->bare != NULL)
+        PG_TRY(pg_model_serialize(engine->bare, &w->bare_scratch, &w->bare));
+    if (engine->stripped) {
+        pg_engine_describe(engine, "", &w->text);
+        return NULL;
+    }
     if (engine->net != NULL) {
         list_forms(w);
         PG_TRY(write_model(&w->net, engine->net));
@@ -164,13 +172,15 @@ static void place_all(plan_writer *w)
     w->head = (pg_plan_head){.magic = PG_PLAN_MAGIC, .format = PG_PLAN_FORMAT, .size = sizeof w->head};
     w->head.file_size = sizeof w->head;
     place(w, PG_PLAN_TEXT, w->text.len, pg_checksum(w->text.ptr, w->text.len));
-    if (w->engine->net != NULL) {
+    if (w->net.from != NULL) {
         place_model(w, PG_PLAN_NET, &w->net);
         place(w, PG_PLAN_FORMS, w->index.len, pg_checksum(w->index.ptr, w->index.len));
     }
     if (w->model.from != NULL)
         place_model(w, PG_PLAN_MODEL, &w->model);
-    if (w->engine->net != NULL)
+    if (w->bare.len > 0)
+        place(w, PG_PLAN_BARE, w->bare.len, pg_checksum(w->bare.ptr, w->bare.len));
+    if (w->net.from != NULL)
         place(w, PG_PLAN_PACKED, w->packed_size, 0);
     w->head.checksum = pg_checksum(&w->head, offsetof(pg_plan_head, checksum));
 }
@@ -213,13 +223,15 @@ static pg_status write_all(plan_writer *w)
     place_all(w);
     pg_writer_add(&w->file, &w->head, sizeof w->head);
     write_at(w, PG_PLAN_TEXT, pg_buf_str(&w->text));
-    if (w->engine->net != NULL) {
+    if (w->net.from != NULL) {
         PG_TRY(write_moved(w, PG_PLAN_NET, &w->net));
         write_at(w, PG_PLAN_FORMS, pg_buf_str(&w->index));
     }
     if (w->model.from != NULL)
         PG_TRY(write_moved(w, PG_PLAN_MODEL, &w->model));
-    if (w->engine->net != NULL)
+    if (w->bare.len > 0)
+        write_at(w, PG_PLAN_BARE, w->bare);
+    if (w->net.from != NULL)
         write_packed(w);
     return NULL;
 }
@@ -243,6 +255,7 @@ pg_status pg_engine_save(const pg_engine *engine, const char *path)
     }
     free_model(&w.net);
     free_model(&w.model);
+    pg_buf_deinit(&w.bare_scratch);
     pg_buf_deinit(&w.text);
     pg_buf_deinit(&w.index);
     free(w.forms);

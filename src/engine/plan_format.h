@@ -15,6 +15,9 @@
  *                   the ONNX model that the network was made of, with plain weights: every processor and later
  *                   versions pack them anew. With --version-compatible, and where there is no NET
  *
+ *     BARE          with --refittable and --strip-plan: the ONNX model that was given, without the elements of its
+ *                   weights; with --strip-plan there is no other
+ *
  * In NET a weight that only packed forms stand for is external data of PG_PACKED_LOCATION; in both models larger weights
  * are external data of PG_PLAN_LOCATION, at offsets from the beginning of the section.
  *
@@ -26,7 +29,7 @@
 #include "base/file.h"
 #include "engine/engine.h"
 
-enum { PG_PLAN_FORMAT = 2, PG_PLAN_ALIGNMENT = 64, PG_PLAN_PAGE = 4096 };
+enum { PG_PLAN_FORMAT = 3, PG_PLAN_ALIGNMENT = 64, PG_PLAN_PAGE = 4096 };
 #define PG_PLAN_MAGIC "\x89PGPLAN\n"
 #define PG_PLAN_LOCATION "weights"
 
@@ -38,6 +41,7 @@ typedef enum pg_plan_part {
     PG_PLAN_PACKED,
     PG_PLAN_MODEL,
     PG_PLAN_MODEL_WEIGHTS,
+    PG_PLAN_BARE,
     PG_PLAN_PARTS
 } pg_plan_part;
 

@@ -7,8 +7,8 @@
 #include "log/log.h"
 
 static const char *const part_names[PG_PLAN_PARTS] = {
-    "description",    "network", "weights",        "list of packed weights",
-    "packed weights", "model",   "model's weights"};
+    "description",    "network", "weights",         "list of packed weights",
+    "packed weights", "model",   "model's weights", "model without weights"};
 
 static pg_status damaged(const char *path, uint64_t offset, const char *what)
 {
@@ -165,9 +165,38 @@ static const char *obstacle(pg_engine *engine)
                            PG_STR_ARG(engine->layout), pg_forms_layout());
 }
 
+/* What refitting starts from; all there is in a stripped file. */
+static pg_status read_bare(pg_engine *engine, const pg_plan_head *head)
+{
+    const pg_plan_section *at = &head->parts[PG_PLAN_BARE];
+    const char *path = engine->map.path;
+    PG_TRY(check_part(&engine->map, head, PG_PLAN_BARE));
+    if (engine->recipe == NULL)
+        return damaged(path, head->parts[PG_PLAN_TEXT].offset, "its description has no 'recipe'");
+    char *bytes = PG_ARENA_ARRAY(&engine->arena, char, at->size + 1);
+    memcpy(bytes, engine->map.data + at->offset, at->size);
+    PG_TRY(pg_model_parse(bytes, at->size, path, &engine->bare));
+    if (has(head, PG_PLAN_NET) || has(head, PG_PLAN_MODEL))
+        return NULL;
+    engine->stripped = true;
+    engine->model = pg_model_ref(engine->bare);
+    engine->unusable = pg_arena_printf(&engine->arena,
+                                       "the plan file '%s' has no weights (it was built with --strip-plan): "
+                                       "give them with --refit-from MODEL.onnx",
+                                       path);
+    return NULL;
+}
+
 static pg_status read_models(pg_engine *engine, const pg_plan_head *head)
 {
     const char *why = has(head, PG_PLAN_NET) ? obstacle(engine) : NULL;
+    if (has(head, PG_PLAN_BARE)) {
+        PG_TRY(read_bare(engine, head));
+        if (engine->stripped)
+            return NULL;
+    } else if (engine->recipe != NULL) {
+        return damaged(engine->map.path, offsetof(pg_plan_head, parts), "it has no model to be refitted");
+    }
     if (!has(head, PG_PLAN_NET) && !has(head, PG_PLAN_MODEL))
         return damaged(engine->map.path, offsetof(pg_plan_head, parts), "it has no network");
     if (has(head, PG_PLAN_NET) && (why == NULL || !has(head, PG_PLAN_MODEL))) {

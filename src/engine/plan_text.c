@@ -1,5 +1,7 @@
 #include "engine/plan_text.h"
 
+#include <math.h>
+
 #include "json/json.h"
 
 /* ---- Writing ---- */
@@ -80,6 +82,38 @@ static void put_debug_tensors(pg_json_writer *json, const pg_engine *engine)
     pg_json_end_array(json);
 }
 
+static void put_recipe(pg_json_writer *json, const pg_engine *engine)
+{
+    const pg_build_config *recipe = engine->recipe;
+    pg_json_key(json, "recipe");
+    pg_json_begin_object(json);
+    pg_json_field_bool(json, "fp16", recipe->fp16);
+    pg_json_field_bool(json, "bf16", recipe->bf16);
+    pg_json_field_bool(json, "int8", recipe->int8);
+    pg_json_field_bool(json, "float_convolutions", recipe->float_convolutions);
+    pg_json_field_bool(json, "portable", recipe->portable);
+    pg_json_field_i64(json, "constraints", recipe->constraints);
+    pg_json_key(json, "precisions");
+    pg_json_begin_array(json);
+    for (size_t i = 0; i < recipe->n_precisions; i++) {
+        pg_json_begin_object(json);
+        pg_json_field_str(json, "layer", recipe->precisions[i].layer);
+        pg_json_field_i64(json, "dtype", recipe->precisions[i].dtype);
+        pg_json_end_object(json);
+    }
+    pg_json_end_array(json);
+    pg_json_key(json, "scales");
+    pg_json_begin_array(json);
+    for (size_t i = 0; i < engine->scales.items.len; i++) {
+        pg_json_begin_object(json);
+        pg_json_field_str(json, "tensor", engine->scales.items.items[i].tensor);
+        pg_json_field_f64(json, "scale", (double)engine->scales.items.items[i].value);
+        pg_json_end_object(json);
+    }
+    pg_json_end_array(json);
+    pg_json_end_object(json);
+}
+
 void pg_engine_describe(const pg_engine *engine, const char *layout, pg_buf *out)
 {
     pg_json_writer json;
@@ -107,6 +141,8 @@ void pg_engine_describe(const pg_engine *engine, const char *layout, pg_buf *out
     for (size_t i = 0; i < engine->n_layers; i++)
         put_layer(&json, &engine->layers[i]);
     pg_json_end_array(&json);
+    if (engine->recipe != NULL)
+        put_recipe(&json, engine);
     pg_json_end_object(&json);
 }
 
@@ -276,6 +312,61 @@ static pg_status read_debug_tensors(const reader *r, const pg_json *root)
     return NULL;
 }
 
+static pg_status read_scales(const reader *r, const pg_json *recipe)
+{
+    const pg_json *values;
+    PG_TRY(list(r, recipe, "scales", &values));
+    for (size_t i = 0; i < values->count; i++) {
+        const pg_json *scale = pg_json_find(&values->items[i], "scale");
+        pg_str tensor;
+        double value;
+        PG_TRY(text(r, &values->items[i], "tensor", &tensor));
+        if (scale == NULL || !pg_json_f64(scale, &value) || !((float)value > 0) || !isfinite((float)value))
+            return wrong(r, "scale");
+        pg_scales_put(&r->engine->scales, tensor, (float)value);
+    }
+    return NULL;
+}
+
+static pg_status read_precisions(const reader *r, const pg_json *recipe, pg_build_config *out)
+{
+    const pg_json *values;
+    PG_TRY(list(r, recipe, "precisions", &values));
+    pg_layer_precision *items = PG_ARENA_ARRAY(&r->engine->arena, pg_layer_precision, values->count + 1);
+    for (size_t i = 0; i < values->count; i++) {
+        uint64_t dtype;
+        PG_TRY(text(r, &values->items[i], "layer", &items[i].layer));
+        PG_TRY(count(r, &values->items[i], "dtype", &dtype));
+        if (dtype != PG_F32 && dtype != PG_F16 && dtype != PG_BF16 && dtype != PG_I8)
+            return wrong(r, "dtype");
+        items[i].dtype = (pg_dtype)dtype;
+    }
+    out->precisions = items;
+    out->n_precisions = values->count;
+    return NULL;
+}
+
+static pg_status read_recipe(const reader *r, const pg_json *root)
+{
+    const pg_json *json = pg_json_find(root, "recipe");
+    uint64_t constraints;
+    if (json == NULL)
+        return NULL;
+    pg_build_config *recipe = PG_ARENA_NEW(&r->engine->arena, pg_build_config);
+    PG_TRY(count(r, json, "constraints", &constraints));
+    if (constraints > PG_CONSTRAINTS_OBEY)
+        return wrong(r, "constraints");
+    recipe->constraints = (pg_constraints)constraints;
+    recipe->fp16 = is_set(json, "fp16");
+    recipe->bf16 = is_set(json, "bf16");
+    recipe->int8 = is_set(json, "int8");
+    recipe->float_convolutions = is_set(json, "float_convolutions");
+    recipe->portable = is_set(json, "portable");
+    r->engine->recipe = recipe;
+    PG_TRY(read_precisions(r, json, recipe));
+    return read_scales(r, json);
+}
+
 static pg_status read_all(const reader *r, const pg_json *root)
 {
     pg_engine *engine = r->engine;
@@ -303,6 +394,7 @@ static pg_status read_all(const reader *r, const pg_json *root)
         PG_TRY(read_profile(r, &values->items[p], &profiles[p]));
     engine->profiles = profiles;
     engine->n_profiles = values->count;
+    PG_TRY(read_recipe(r, root));
     return read_layers(r, root);
 }
 

@@ -174,6 +174,12 @@ static pg_status find_scales(precisions *b)
     const pg_build_config *config = b->config;
     const char *cache = config->calibration_cache;
     pg_calibrator found = PG_CALIBRATORS;
+    if (config->scales != NULL && config->scales->items.len > 0) {
+        for (size_t i = 0; i < config->scales->items.len; i++)
+            pg_scales_put(&b->scales, config->scales->items.items[i].tensor,
+                          config->scales->items.items[i].value);
+        return NULL;
+    }
     if (cache != NULL && pg_path_exists(cache)) {
         PG_TRY(pg_scales_read(cache, &b->scales, &found));
         if (found != PG_CALIBRATORS && found != config->calibration.calibrator)
@@ -360,7 +366,7 @@ static pg_status set_all(precisions *b)
 }
 
 pg_status pg_engine_set_precisions(const pg_model *model, const pg_build_config *config, pg_arena *arena,
-                                   pg_model **out, pg_str *out_text)
+                                   pg_model **out, pg_str *out_text, pg_scales *out_scales)
 {
     precisions b = {.config = config,
                     .model = pg_model_ref((pg_model *)model),
@@ -369,6 +375,10 @@ pg_status pg_engine_set_precisions(const pg_model *model, const pg_build_config 
     if (status == NULL) {
         *out = pg_model_ref(b.model);
         *out_text = precision_text(&b, arena);
+    }
+    if (status == NULL && out_scales != NULL) {
+        *out_scales = b.scales;
+        b.scales = (pg_scales){0};
     }
     pg_model_unref(b.model);
     pg_scales_deinit(&b.scales);

@@ -202,6 +202,21 @@ static void warn_of_stand_in(const convert_args *args)
 }
 
 /* With the built-in engine. */
+/* A stored engine with other weights. */
+static pg_status to_refitted(convert_args *args, const char *path)
+{
+    pg_engine *engine;
+    PG_LOG_INFO("Loading engine from %s", args->model.path);
+    PG_TRY(pg_engine_load(args->model.path, &engine));
+    pg_status status = pg_args_engine_refit(&args->trt, 0, &engine);
+    if (status == NULL) {
+        PG_LOG_INFO("Saving engine to %s", path);
+        status = pg_engine_save(engine, path);
+    }
+    pg_engine_unref(engine);
+    return status;
+}
+
 static pg_status to_plan(convert_args *args, const char *path, pg_arena *arena)
 {
     pg_model *model = NULL;
@@ -226,6 +241,8 @@ static pg_status to_engine(convert_args *args, const char *path, pg_arena *arena
 {
     pg_trt_options options;
     pg_model *model = NULL;
+    if (args->trt.engine.refit_from != NULL)
+        return to_refitted(args, path);
     args->save.path = NULL;
     pg_group_warn_idle(&pg_group_onnx_save, &args->save, "the result is an engine");
     if (pg_args_trt_is_native(&args->trt))

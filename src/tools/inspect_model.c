@@ -56,7 +56,7 @@ static const pg_group_use groups[] = {
     {&pg_group_trt_plugins, offsetof(inspect_args, trt.plugins)},
     {&pg_group_trt_network, offsetof(inspect_args, trt.network),
      .without = "--trt-outputs --trt-exclude-outputs --trt-outputs-by-type --trt-network-func-name"},
-    {&pg_group_trt_engine, offsetof(inspect_args, trt.engine), .without = "--trt-engine"},
+    {&pg_group_trt_engine, offsetof(inspect_args, trt.engine), .without = "--trt-engine --refit-from"},
     {&pg_group_trt_parser, offsetof(inspect_args, trt.parser)},
     {&pg_group_visual, offsetof(inspect_args, visual)},
     {&group_show, offsetof(inspect_args, show)},

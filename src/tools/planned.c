@@ -191,13 +191,13 @@ PLANNED(pg_command_surgeon_weight_reconstruct, "weight-reconstruct", EDIT,
     {                             \
         &pg_group_debug_artifacts \
     }
-#define TENSORRT                                                                         \
-    {&pg_group_trt_plugins, offsetof(planned_args, trt.plugins)},                        \
-        {&pg_group_trt_parser, offsetof(planned_args, trt.parser)},                      \
-        {&pg_group_trt_network, offsetof(planned_args, trt.network)},                    \
-    {                                                                                    \
-        &pg_group_trt_engine, offsetof(planned_args, trt.engine),                        \
-            .without = "--load-runtime --dla-workspace-allocation-strategy --trt-engine" \
+#define TENSORRT                                                                                      \
+    {&pg_group_trt_plugins, offsetof(planned_args, trt.plugins)},                                     \
+        {&pg_group_trt_parser, offsetof(planned_args, trt.parser)},                                   \
+        {&pg_group_trt_network, offsetof(planned_args, trt.network)},                                 \
+    {                                                                                                 \
+        &pg_group_trt_engine, offsetof(planned_args, trt.engine),                                     \
+            .without = "--load-runtime --dla-workspace-allocation-strategy --trt-engine --refit-from" \
     }
 
 static const pg_option build_rows[] = {ARTIFACT_ROW("polygraphy_debug.engine")};

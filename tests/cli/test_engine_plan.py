@@ -120,6 +120,61 @@ class Streaming(Plans):
         self.assertIn("is not a percentage from 0% to 100%", err)
 
 
+class Refitting(Plans):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "m.onnx").write_bytes(tall_model(4))
+        (self.folder / "new.onnx").write_bytes(tall_model(4, seed=50))
+
+    def same(self, engine, fresh, *words):
+        """Whether two commands compute the same, bit for bit."""
+        self.run_it("run", fresh, "--trt", "--save-inputs", "in.json", "--save-outputs", "out.json")
+        out = self.run_it("run", engine, "--trt", *words, "--load-inputs", "in.json", "--load-outputs", "out.json", "--atol", "0",
+                          "--rtol", "0").out
+        self.assertIn("Pass Rate: 100.00%", out)
+
+    def test_new_weights_give_the_engine_of_the_new_model(self):
+        for words in ((), ("--fp16",), ("--int8", "--calibration-cache", "c.cache"), ("--version-compatible",)):
+            for kind in ("--refittable", "--strip-plan"):
+                with self.subTest(words=words, kind=kind):
+                    self.build(*words, kind)
+                    self.run_it("convert", "new.onnx", "-o", "fresh.engine", *words)
+                    self.run_it("convert", "m.engine", "--refit-from", "new.onnx", "-o", "fitted.engine")
+                    self.same("fitted.engine", "fresh.engine")
+                    self.same("m.engine", "fresh.engine", "--refit-from", "new.onnx")
+
+    def test_stripped_engines(self):
+        self.build("--strip-plan")
+        self.assertLess(self.size("m.engine"), 10000)
+        self.run_it("inspect", "model", "m.engine", "--show", "layers")
+        err = self.run_it("run", "m.engine", "--trt", rc=1).err
+        self.assertIn("'m.engine' has no weights (it was built with --strip-plan): give them with --refit-from MODEL.onnx", err)
+        self.run_it("convert", "m.engine", "--refit-from", "m.onnx", "-o", "whole.engine")
+        self.run_it("convert", "m.onnx", "-o", "fresh.engine")
+        self.same("whole.engine", "fresh.engine")
+
+    def test_weights_that_do_not_fit(self):
+        self.build("--refittable")
+        good = tall_model(4)
+        (self.folder / "name.onnx").write_bytes(good.replace(b"w2", b"v2"))
+        (self.folder / "few.onnx").write_bytes(tall_model(2))
+        (self.folder / "shape.onnx").write_bytes(good.replace(number_field(1, WIDTH) * 2, number_field(1, WIDTH // 2) +
+                                                              number_field(1, WIDTH * 2), 1))
+        for name, part in (("name.onnx", "weight 'w2' is not in the model; did you mean"),
+                           ("few.onnx", "weight 'w2' is not in the model; did you mean"),
+                           ("shape.onnx", "'w0' is float32 of shape (1000, 1000) in the engine and float32 of shape (500, 2000)"),
+                           ("none.onnx", "none.onnx")):
+            with self.subTest(name):
+                self.assertIn(part, self.run_it("run", "m.engine", "--trt", "--refit-from", name, rc=1).err)
+                self.run_it("convert", "m.engine", "--refit-from", name, "-o", "bad.engine", rc=1)
+                self.assertFalse((self.folder / "bad.engine").exists())
+        self.build()
+        err = self.run_it("run", "m.engine", "--trt", "--refit-from", "m.onnx", rc=1).err
+        self.assertIn("was built without --refittable and --strip-plan", err)
+        err = self.run_it("run", "m.onnx", "--trt", "--refit-from", "m.onnx", rc=1).err
+        self.assertIn("'--refit-from' needs a stored engine", err)
+
+
 class Room(Plans):
     def test_room_is_made_before_the_first_run(self):
         (self.folder / "m.onnx").write_bytes(picture_model())

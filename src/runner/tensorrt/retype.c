@@ -95,7 +95,7 @@ static pg_status change(pg_trt_network *self, const pg_trt_options *options, pg_
         build->data = options->feeds.next;
         build->data_context = options->feeds.context;
     }
-    pg_status status = pg_engine_set_precisions(self->model, build, &self->arena, out, &types);
+    pg_status status = pg_engine_set_precisions(self->model, build, &self->arena, out, &types, NULL);
     if (calibrates)
         options->feeds.close(options->feeds.context);
     if (status == NULL)

@@ -73,8 +73,12 @@ pg_status run_new_engine_runner(const run_args *args, const char *file, pg_model
     size_t profile = args->trt.inference.profile.set ? (size_t)args->trt.inference.profile.value : 0;
     pg_native_options options = args->native.options;
     options.threads = args->runners.threads;
+    if (file == NULL && args->trt.engine.refit_from != NULL && args->trt.engine.engine == NULL)
+        return pg_err(PG_ERR_INVALID, "option '--refit-from' needs a stored engine of the built-in engine");
     PG_TRY(file != NULL ? load(file, &engine) : build(args, model, arena, &engine));
-    pg_status status = pg_args_engine_use(&args->trt, engine);
+    pg_status status = file != NULL ? pg_args_engine_refit(&args->trt, args->runners.threads, &engine) : NULL;
+    if (status == NULL)
+        status = pg_args_engine_use(&args->trt, engine);
     if (status == NULL && profile >= engine->n_profiles)
         status =
             pg_err(PG_ERR_INVALID,

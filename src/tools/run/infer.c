@@ -13,6 +13,9 @@ static pg_status add_runner(run_live *live, const run_args *args, const char *na
     const char *file = model == NULL ? trt->engine_file : NULL;
     if (strcmp(name, "trt") == 0 && run_is_native_engine(args, file))
         PG_TRY(run_new_engine_runner(args, file, model, arena, live, out));
+    else if (strcmp(name, "trt") == 0 && args->trt.engine.refit_from != NULL)
+        return pg_err(PG_ERR_UNSUPPORTED,
+                      "option '--refit-from' is for stored engines of the built-in engine");
     else
         PG_TRY(pg_args_new_runner(name, &args->runners, &args->onnxrt, &args->native, trt, model, out));
     if (args->inference.subprocess)
