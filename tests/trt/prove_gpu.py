@@ -24,9 +24,10 @@ MODELS = {
 }
 LOOPS = (("resnet50", "x=1x3x224x224", 500), ("resnet50", "x=32x3x224x224", 200), ("encoder12", "x=1x128x768", 300),
          ("encoder12", "x=32x128x768", 100), ("decoder24", "ids=1x128", 200), ("decoder24", "ids=32x128", 50))
-# types written into a model: option, model of --bench, shape, statistic of the difference, at most
+# types written into a model: option, model of --bench, shape, statistic of the difference, at most (outputs of encoder12 reach 16,
+# where a unit in the last place of float16 is 1/64)
 TYPES = (("--fp16", "decoder6", "ids:[2,64]", "max", "0.01"), ("--bf16", "decoder6", "ids:[2,64]", "max", "0.05"),
-         ("--int8", "decoder6", "ids:[2,64]", "mean", "0.1"), ("--fp16", "encoder12", "x:[2,64,768]", "max", "0.02"),
+         ("--int8", "decoder6", "ids:[2,64]", "mean", "0.1"), ("--fp16", "encoder12", "x:[2,64,768]", "max", "0.0625"),
          ("--bf16", "resnet50", "x:[2,3,224,224]", "mean", "0.05"))
 
 
