@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/threads.h"
 #include "native/ops/quant_dot.h"
 
 static pg_status read_transposed(const pg_op *op, bool *a, bool *b)
@@ -112,30 +113,109 @@ typedef struct code_product {
     char *y;
 } code_product;
 
-/* Batch i: B is packed anew where it is another matrix than that of the last batch. */
-static pg_status multiply_batch(const pg_op *op, code_product *c, size_t i, size_t *last)
+/* Packs the matrix of B that batch i reads. */
+static void pack_batch(const code_product *c, size_t i, const quant_packed *to)
 {
     const quant_product *p = &c->p;
-    const size_t at_a = quant_batch(p, c->a, i), at_b = quant_batch(p, c->b, i);
-    if (!c->is_packed && *last != at_b) {
-        const pg_small_matrix from = matrix_of(c->b, at_b, p->k, p->n, c->trans_b);
-        pg_gemm_pack_codes(&from, c->packed.data, c->packed.sums);
-        const int32_t zero = (c->result.flip != 0 ? (int8_t)c->pad + 128 : c->pad);
-        PG_TRY(quant_terms(op, c->roles, &c->packed, p->n, p->k, zero, (int32_t *)c->result.terms));
-        *last = at_b;
-    }
-    const size_t size = pg_gemm_i8_size(c->result.dtype);
+    const pg_small_matrix from = matrix_of(c->b, quant_batch(p, c->b, i), p->k, p->n, c->trans_b);
+    pg_gemm_pack_codes(&from, to->data, to->sums);
+}
+
+static pg_status batch_terms(const pg_op *op, const code_product *c, const quant_packed *packed,
+                             int32_t *terms)
+{
+    const int32_t zero = c->result.flip != 0 ? (int8_t)c->pad + 128 : c->pad;
+    return quant_terms(op, c->roles, packed, c->p.n, c->p.k, zero, terms);
+}
+
+static void multiply_packed(const code_product *c, size_t i, const quant_packed *packed,
+                            const pg_i8_result *result)
+{
+    const quant_product *p = &c->p;
     pg_gemm_run(&(pg_gemm){.dtype = c->a->dtype,
                            .m = p->m,
                            .n = p->n,
                            .k = p->k,
-                           .a = c->from + at_a * p->m * p->k,
+                           .a = c->from + quant_batch(p, c->a, i) * p->m * p->k,
                            .lda = p->k,
-                           .b = c->packed.data,
-                           .c = c->y + i * p->m * p->n * size,
+                           .b = packed->data,
+                           .c = c->y + i * p->m * p->n * pg_gemm_i8_size(result->dtype),
                            .ldc = p->n,
                            .act = c->rest,
-                           .i8 = &c->result});
+                           .i8 = result});
+}
+
+/* One batch after the other, each on all threads; B is packed anew where it is another matrix than before. */
+static pg_status multiply_in_turn(const pg_op *op, code_product *c)
+{
+    size_t last = SIZE_MAX;
+    for (size_t i = 0; i < c->p.batches; i++) {
+        const size_t at = quant_batch(&c->p, c->b, i);
+        if (!c->is_packed && last != at) {
+            pack_batch(c, i, &c->packed);
+            PG_TRY(batch_terms(op, c, &c->packed, (int32_t *)c->result.terms));
+            last = at;
+        }
+        multiply_packed(c, i, &c->packed, &c->result);
+    }
+    return NULL;
+}
+
+/* ---- Small products, as attention has them: each is one thread's ---- */
+
+typedef struct small_products {
+    const code_product *c;
+    quant_packed *packed; /* per batch */
+    int32_t *terms;       /* per batch, `stride` apart */
+    size_t stride;
+} small_products;
+
+static void pack_range(void *context, size_t begin, size_t end)
+{
+    const small_products *s = context;
+    for (size_t i = begin; i < end; i++)
+        pack_batch(s->c, i, &s->packed[i]);
+}
+
+static void multiply_range(void *context, size_t begin, size_t end)
+{
+    const small_products *s = context;
+    for (size_t i = begin; i < end; i++) {
+        pg_i8_result result = s->c->result;
+        result.terms = s->terms + i * s->stride;
+        multiply_packed(s->c, i, &s->packed[i], &result);
+    }
+}
+
+/* Whether there are products enough for all threads, and room for all packed matrices at once. */
+static bool are_small(const code_product *c, uint64_t bytes)
+{
+    enum { MOST_ROOM = 4 << 20 };
+    return !c->is_packed && pg_threads() > 1 && c->p.batches >= pg_threads() &&
+           bytes <= MOST_ROOM / c->p.batches;
+}
+
+static pg_status multiply_side_by_side(pg_op *op, code_product *c, uint64_t bytes)
+{
+    const size_t batches = c->p.batches;
+    small_products s = {.c = c, .stride = pg_gemm_whole_columns(c->p.n)};
+    void *packed, *data, *sums, *terms;
+    const uint64_t whole = (bytes + 63) / 64 * 64;
+    PG_TRY(pg_op_scratch(op, batches * sizeof *s.packed, &packed));
+    PG_TRY(pg_op_scratch(op, batches * whole, &data));
+    PG_TRY(pg_op_scratch(op, batches * s.stride * sizeof(int32_t), &sums));
+    PG_TRY(pg_op_scratch(op, batches * s.stride * sizeof(int32_t), &terms));
+    memset(terms, 0, batches * s.stride * sizeof(int32_t));
+    s.packed = packed;
+    s.terms = terms;
+    for (size_t i = 0; i < batches; i++)
+        s.packed[i] = (quant_packed){.data = (char *)data + i * whole,
+                                     .sums = (int32_t *)sums + i * s.stride,
+                                     .zeros = c->packed.zeros};
+    pg_parallel_for(batches, 1, pack_range, &s);
+    for (size_t i = 0; i < batches; i++)
+        PG_TRY(batch_terms(op, c, &s.packed[i], s.terms + i * s.stride));
+    pg_parallel_for(batches, 1, multiply_range, &s);
     return NULL;
 }
 
@@ -197,9 +277,8 @@ pg_status quant_matmul(pg_op *op, const quant_roles *roles, bool *done)
         c.p.batches = c.p.batches > 0;
         c.p.n_batch = 0;
     }
-    size_t last = SIZE_MAX;
-    for (size_t i = 0; i < c.p.batches; i++)
-        PG_TRY(multiply_batch(op, &c, i, &last));
+    const uint64_t bytes = pg_gemm_taps_bytes(PG_U8, 1, c.p.k, c.p.n);
+    PG_TRY(are_small(&c, bytes) ? multiply_side_by_side(op, &c, bytes) : multiply_in_turn(op, &c));
     if (c.result.dtype != type)
         return quant_store(op, roles, room, count, pg_act_none(), type, y->data);
     return NULL;
