@@ -55,11 +55,11 @@ static pg_status check_dtype(const pg_value_info *info, const char *what, pg_dty
     pg_buf list = {0};
     if (wanted == PG_UNDEFINED || wanted == info->type.elem)
         return NULL;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         if (kin[i] == wanted)
             return NULL;
+    for (size_t i = 0; i < count; i++)
         pg_buf_printf(&list, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", pg_dtype_name(kin[i]));
-    }
     if (count == 0)
         pg_buf_puts(&list, "nothing else");
     bool scaled = wanted == PG_I8 && kin == float_types;
