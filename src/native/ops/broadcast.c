@@ -5,6 +5,16 @@
 #include "base/alloc.h"
 #include "base/threads.h"
 
+void pg_broadcast_steps(size_t rank, size_t own_rank, const int64_t *own_dims, int64_t *out)
+{
+    int64_t step = 1;
+    for (size_t i = rank, k = own_rank; i-- > 0;) {
+        const int64_t dim = k > 0 ? own_dims[--k] : 1;
+        out[i] = dim == 1 ? 0 : step;
+        step *= dim;
+    }
+}
+
 void pg_walk_init(pg_walk *walk, size_t rank, const int64_t *dims)
 {
     walk->rank = rank;
@@ -15,12 +25,7 @@ void pg_walk_init(pg_walk *walk, size_t rank, const int64_t *dims)
 
 void pg_walk_add(pg_walk *walk, size_t rank, const int64_t *dims)
 {
-    int64_t *strides = walk->strides[walk->n++], stride = 1;
-    for (size_t i = walk->rank, k = rank; i-- > 0;) {
-        int64_t dim = k > 0 ? dims[--k] : 1;
-        strides[i] = dim == 1 ? 0 : stride;
-        stride *= dim;
-    }
+    pg_broadcast_steps(walk->rank, rank, dims, walk->strides[walk->n++]);
 }
 
 static bool can_merge(const pg_walk *w, size_t into, size_t from)

@@ -21,6 +21,10 @@ typedef struct pg_walk {
 typedef void (*pg_walk_row)(void *context, uint64_t at, size_t n, const int64_t *offsets,
                             const int64_t *steps);
 
+/* Elements from one index to the next along each of `rank` dims for an operand of `own_rank` dims, aligned at the end; 0
+ * where it is repeated. */
+void pg_broadcast_steps(size_t rank, size_t own_rank, const int64_t *own_dims, int64_t *out);
+
 void pg_walk_init(pg_walk *walk, size_t rank, const int64_t *dims);
 /* Adds an operand whose dims, aligned at the end, are 1 or the output's. */
 void pg_walk_add(pg_walk *walk, size_t rank, const int64_t *dims);

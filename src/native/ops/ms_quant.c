@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "native/ops/broadcast.h"
 #include "native/ops/quant.h"
 
 /* ---- QAttention ---- */
@@ -118,16 +119,6 @@ typedef struct choice {
     int64_t step[PG_MAX_RANK];
 } choice;
 
-static void steps_of(const pg_tensor *t, size_t rank, int64_t *steps)
-{
-    int64_t step = 1;
-    for (size_t d = rank; d-- > 0;) {
-        const int64_t dim = d + t->rank >= rank ? t->dims[d + t->rank - rank] : 1;
-        steps[d] = dim == 1 ? 0 : step;
-        step *= dim;
-    }
-}
-
 static pg_status read_codes(pg_op *op, size_t scale, size_t zero, pg_dtype dtype, pg_codes *out)
 {
     const pg_tensor *s = pg_op_in(op, scale), *z = pg_op_in(op, zero);
@@ -176,9 +167,9 @@ static pg_status run_where(pg_op *op)
     memcpy(joined.dims, dims, rank * sizeof *dims);
     PG_TRY(pg_op_broadcast(op, &joined, y.tensor, &rank, dims));
     PG_TRY(pg_op_out(op, 0, x.tensor->dtype, rank, dims, &z));
-    steps_of(condition, rank, step);
-    steps_of(x.tensor, rank, x.step);
-    steps_of(y.tensor, rank, y.step);
+    pg_broadcast_steps(rank, condition->rank, condition->dims, step);
+    pg_broadcast_steps(rank, x.tensor->rank, x.tensor->dims, x.step);
+    pg_broadcast_steps(rank, y.tensor->rank, y.tensor->dims, y.step);
     for (uint64_t e = 0; e < pg_tensor_count(z); e++) {
         uint64_t rest = e;
         int64_t at = 0, at_x = 0, at_y = 0;

@@ -8,6 +8,7 @@
 #include "native/gemm.h"
 #include "native/internal.h"
 #include "native/onednn/onednn.h"
+#include "native/ops/broadcast.h"
 #include "tensor/dtype_convert.h"
 
 /* ---- Windows ---- */
@@ -314,16 +315,6 @@ typedef struct broadcast_add {
     int64_t dims[PG_MAX_RANK], a_step[PG_MAX_RANK], b_step[PG_MAX_RANK];
 } broadcast_add;
 
-static void add_steps(const pg_tensor *t, size_t rank, int64_t *steps)
-{
-    int64_t step = 1;
-    for (size_t i = rank; i-- > 0;) {
-        const int64_t dim = i + t->rank >= rank ? t->dims[i + t->rank - rank] : 1;
-        steps[i] = dim == 1 ? 0 : step;
-        step *= dim;
-    }
-}
-
 static void add_elements(const broadcast_add *s, pg_dtype dtype, const void *a, const void *b, void *y)
 {
     uint64_t count;
@@ -358,8 +349,8 @@ pg_status nn_add_broadcast(pg_op *op, size_t from, size_t i, pg_act act)
     PG_TRY(nn_as(op, add, sum->dtype, &wide, &add));
     PG_TRY(pg_op_broadcast(op, sum, add, &s.rank, s.dims));
     PG_TRY(pg_op_out(op, 0, sum->dtype, s.rank, s.dims, &y));
-    add_steps(sum, s.rank, s.a_step);
-    add_steps(add, s.rank, s.b_step);
+    pg_broadcast_steps(s.rank, sum->rank, sum->dims, s.a_step);
+    pg_broadcast_steps(s.rank, add->rank, add->dims, s.b_step);
     add_elements(&s, y->dtype, sum->data, add->data, y->data);
     pg_act_apply(y->dtype, act, y->data, y->data, pg_tensor_count(y));
     return NULL;
